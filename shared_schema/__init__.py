@@ -1,0 +1,12 @@
+"""What both ends of the socket agree on: messages, their bytes, the engine contract, the serve loop.
+
+Importable on Python 3.11 and 3.12 alike. Depends on msgpack, msgspec and pyzmq only, so that any
+worker environment can hold it. Raise `SCHEMA_VERSION` when the bytes of any message change; the
+golden fixtures in `tests/shared_schema` notice when that was forgotten.
+"""
+
+from typing import Final
+
+__all__ = ["SCHEMA_VERSION"]
+
+SCHEMA_VERSION: Final = 1

@@ -1,0 +1,168 @@
+"""The engine contract: four verbs, the same in every worker.
+
+    out ── load ──> host (weights in memory) ── run ──> host
+     ^                 │  offload: leave the device, stay in host memory
+     └──── unload ─────┘
+
+An engine is one class. `availability` is asked of the class, cheaply and without its heavy imports;
+an instance is made once per process. `run` is called with one task at a time, in the main thread.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from pathlib import Path
+from typing import ClassVar
+
+import msgspec
+
+from shared_schema.errors import Cancelled, InputError
+from shared_schema.messages import Artifact, FileRef, Task
+from shared_schema.stages import Outcome, Stage
+
+__all__ = ["Availability", "Context", "Engine", "file_reference"]
+
+ProgressSink = Callable[[str, int, int, float | None], None]
+ChunkSink = Callable[[str, bytes, bool], None]
+
+
+class Availability(msgspec.Struct, frozen=True):
+    """Whether an engine can work here; if not, one sentence on what it lacks and one on the remedy."""
+
+    ready: bool
+    lacks: str = ""
+    remedy: str = ""
+
+
+class Engine(ABC):
+    """One model, or one method that needs none."""
+
+    name: ClassVar[str]
+    stage: ClassVar[Stage]
+    version: ClassVar[str]
+    summary: ClassVar[str]
+    languages: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def availability(cls) -> Availability:
+        """Whether this engine can work on this machine. Must be quick: it is asked at every start."""
+        return Availability(ready=True)
+
+    def load(self) -> None:  # noqa: B027 - an engine without weights has nothing to load
+        """Bring the weights into host memory."""
+
+    @abstractmethod
+    def run(self, task: Task, context: Context) -> Outcome:
+        """Do one task: read `context.input(...)`, write `context.output(...)`, report progress.
+
+        Raises an `AvatarError` for what the user can mend, `Cancelled` out of `context.check()`.
+        """
+
+    def offload(self) -> None:  # noqa: B027 - an engine that never takes a device has nothing to give back
+        """Leave the device; stay in host memory."""
+
+    def unload(self) -> None:  # noqa: B027 - as above
+        """Forget the weights."""
+
+
+class Context:
+    """What a running engine may ask of its worker: its files, progress, cancellation, chunks.
+
+    `clock` gives monotonic seconds; the remaining time is estimated from the rate since the phase began.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        *,
+        progress: ProgressSink = lambda _phase, _done, _total, _eta: None,
+        chunk: ChunkSink = lambda _name, _data, _last: None,
+        cancelled: threading.Event | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.task = task
+        self.log = logging.getLogger(f"engine.{task.engine}")
+        self.timings: dict[str, float] = {}
+        self._folder = Path(task.folder)
+        self._progress = progress
+        self._chunk = chunk
+        self._cancelled = cancelled or threading.Event()
+        self._clock = clock
+        self._phase = ""
+        self._phase_began = clock()
+        self._outputs: dict[str, Path] = {}
+
+    def input(self, name: str) -> Path:
+        """The path of an input file. InputError where the task does not have it or it has changed."""
+        path = self.optional_input(name)
+        if path is None:
+            raise InputError(f"The {self.task.stage} stage needs a {name} file.")
+        return path
+
+    def optional_input(self, name: str) -> Path | None:
+        """As `input`, and None where the task does not have it."""
+        reference = self.task.inputs.get(name)
+        if reference is None:
+            return None
+        path = self._folder / reference.path
+        if not path.is_file() or path.stat().st_size != reference.size:
+            raise InputError(f"The {name} file {reference.path} is missing or has changed since it was sent.")
+        return path
+
+    def output(self, name: str, filename: str) -> Path:
+        """The path at which to write the artifact `name`; what is written there becomes part of the result."""
+        path = self._folder / filename
+        self._outputs[name] = path
+        return path
+
+    def artifacts(self) -> list[Artifact]:
+        """What was written at the paths that `output` gave, in order of name."""
+        return [
+            Artifact(name, file_reference(path, self._folder))
+            for name, path in sorted(self._outputs.items())
+            if path.is_file()
+        ]
+
+    def discard_outputs(self) -> None:
+        """Remove what was written so far: a task that failed leaves no half file."""
+        for path in self._outputs.values():
+            path.unlink(missing_ok=True)
+
+    def progress(self, phase: str, done: int, total: int = 0) -> None:
+        """Report progress within a phase, and raise `Cancelled` if the task was cancelled."""
+        self.check()
+        now = self._clock()
+        if phase != self._phase:
+            self.finish_phase()
+            self._phase, self._phase_began = phase, now
+        elapsed = now - self._phase_began
+        eta = elapsed / done * (total - done) if 0 < done <= total else None
+        self._progress(phase, done, total, eta)
+
+    def finish_phase(self) -> None:
+        """Close the running phase's account in `timings`."""
+        if self._phase:
+            seconds = self._clock() - self._phase_began
+            self.timings[self._phase] = self.timings.get(self._phase, 0.0) + seconds
+            self._phase = ""
+
+    def check(self) -> None:
+        """Raise `Cancelled` if the task was cancelled. Call it at least every half second of work."""
+        if self._cancelled.is_set():
+            raise Cancelled("The task was cancelled.")
+
+    def chunk(self, name: str, data: bytes, *, last: bool = False) -> None:
+        """Send a piece of the result ahead of it."""
+        self._chunk(name, data, last)
+
+
+def file_reference(path: Path, folder: Path) -> FileRef:
+    """Describe a file of a job's folder: relative path, SHA-256, size in bytes."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return FileRef(path.relative_to(folder).as_posix(), digest, path.stat().st_size)
