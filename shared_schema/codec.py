@@ -57,7 +57,6 @@ def _refuse_extension(code: int, _data: bytes) -> Any:
     raise ProtocolError(f"A message holds a msgpack extension type ({code}), which this schema never uses.")
 
 
-
 def _unpack(header: bytes) -> tuple[Any, Any, Any]:
     """The three parts of a header frame, still untyped."""
     try:

@@ -40,13 +40,19 @@ class Availability(msgspec.Struct, frozen=True):
 
 
 class Engine(ABC):
-    """One model, or one method that needs none."""
+    """One model, or one method that needs none.
+
+    `languages` are the BCP 47 tags it speaks; `needs` the input files without which it cannot work.
+    A worker lists its engines best first: of those that are ready and whose needs are met, the
+    first is taken.
+    """
 
     name: ClassVar[str]
     stage: ClassVar[Stage]
     version: ClassVar[str]
     summary: ClassVar[str]
     languages: ClassVar[tuple[str, ...]] = ()
+    needs: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     def availability(cls) -> Availability:
@@ -115,7 +121,7 @@ class Context:
         return path
 
     def output(self, name: str, filename: str) -> Path:
-        """The path at which to write the artifact `name`; what is written there becomes part of the result."""
+        """The path at which to write the artifact `name`; what is written there is part of the result."""
         path = self._folder / filename
         self._outputs[name] = path
         return path

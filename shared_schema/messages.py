@@ -103,6 +103,7 @@ class EngineInfo(_Body, frozen=True):
     lacks: str = ""
     remedy: str = ""
     languages: list[str] = []
+    needs: list[str] = []
 
 
 class Peaks(_Body, frozen=True):

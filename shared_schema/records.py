@@ -38,7 +38,8 @@ class Utterance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class FaceMesh(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The landmarks of one face: MediaPipe's 478 points as (x, y, z), x and y in pixels of the
-    picture, z in the same unit, smaller is nearer (MediaPipe Face Mesh documentation)."""
+    picture, z in the same unit, smaller is nearer (MediaPipe Face Mesh documentation).
+    """
 
     width: int
     height: int

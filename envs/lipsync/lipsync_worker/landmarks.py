@@ -1,0 +1,60 @@
+"""Which of MediaPipe's 478 face-mesh points is which part of the face.
+
+"Right" is the subject's right, which is the picture's left. Numbers are those of the canonical face
+model (mediapipe/modules/face_geometry/data/canonical_face_model.obj).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = [
+    "BROWS",
+    "CHIN",
+    "COUNT",
+    "EYES",
+    "FIXED",
+    "JAW_LINE",
+    "LOWER_RINGS",
+    "SYMMETRIC_PAIRS",
+    "UPPER_RINGS",
+]
+
+COUNT: Final = 478
+
+# Four rings of eleven points from the outer edge of the lips to the inner, each from the right corner
+# of the mouth to the left; the corners are shared between the upper and the lower ring.
+UPPER_RINGS: Final = (
+    (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291),
+    (76, 184, 74, 73, 72, 11, 302, 303, 304, 408, 306),
+    (62, 183, 42, 41, 38, 12, 268, 271, 272, 407, 292),
+    (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308),
+)
+LOWER_RINGS: Final = (
+    (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291),
+    (76, 77, 90, 180, 85, 16, 315, 404, 320, 307, 306),
+    (62, 96, 89, 179, 86, 15, 316, 403, 319, 325, 292),
+    (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308),
+)
+
+JAW_LINE: Final = (58, 172, 136, 150, 149, 176, 148, 152, 377, 400, 378, 379, 365, 397, 288)
+CHIN: Final = (18, 200, 199, 175, 83, 313, 201, 421, 208, 428, 171, 396, 140, 369, 32, 262)
+
+# What stays while the mouth moves: nose, cheek bones, the ears' side, below the eyes.
+FIXED: Final = (
+    1, 2, 4, 5, 195, 98, 327, 129, 358, 64, 294, 102, 331,
+    50, 280, 117, 346, 118, 347, 119, 348, 123, 352, 101, 330,
+    234, 454, 93, 323, 132, 361, 127, 356, 116, 345, 227, 447, 137, 366, 177, 401,
+)  # fmt: skip
+
+# Upper and lower edge of each opening, from the outer corner to the inner one.
+EYES: Final = (
+    ((33, 246, 161, 160, 159, 158, 157, 173, 133), (33, 7, 163, 144, 145, 153, 154, 155, 133)),
+    ((263, 466, 388, 387, 386, 385, 384, 398, 362), (263, 249, 390, 373, 374, 380, 381, 382, 362)),
+)
+BROWS: Final = (
+    ((70, 63, 105, 66, 107), (46, 53, 52, 65, 55)),
+    ((300, 293, 334, 296, 336), (276, 283, 282, 295, 285)),
+)
+
+SYMMETRIC_PAIRS: Final = ((33, 263), (133, 362), (61, 291), (50, 280), (117, 346), (64, 294))

@@ -1,0 +1,105 @@
+"""What a person sees while stages run: live bars on a terminal, plain lines elsewhere, or nothing."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import click
+
+from orchestrator.runner import StageReport
+from shared_schema.messages import EngineInfo, Progress
+from shared_schema.stages import Stage
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bars
+    from rich.progress import TaskID
+
+__all__ = ["LiveDisplay", "PlainDisplay", "SilentDisplay", "make_display"]
+
+
+class SilentDisplay:
+    """Shows nothing: for `--json`."""
+
+    def chosen(self, stage: Stage, engine: EngineInfo, why: str) -> None:
+        """Show nothing."""
+
+    def progressed(self, stage: Stage, progress: Progress) -> None:
+        """Show nothing."""
+
+    def finished(self, report: StageReport) -> None:
+        """Show nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return
+
+
+class PlainDisplay(SilentDisplay):
+    """A line when a stage begins and one when it ends: for logs and pipes."""
+
+    def chosen(self, stage: Stage, engine: EngineInfo, why: str) -> None:
+        """Say which engine was taken."""
+        click.echo(f"{stage:<9} {engine.name} {engine.version}: {why}", err=True)
+
+    def finished(self, report: StageReport) -> None:
+        """Say how long it took."""
+        click.echo(f"{report.stage:<9} done in {report.seconds:.1f} s", err=True)
+
+
+class LiveDisplay(SilentDisplay):
+    """A bar for each running stage, with the remaining time; a line for each that is done."""
+
+    def __init__(self) -> None:
+        from rich.console import Console  # noqa: PLC0415 - see orchestrator.cli
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+
+        self._bars: Bars = Progress(
+            TextColumn("{task.description:<9}"),
+            TextColumn("{task.fields[phase]:<20}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.percentage:>3.0f}%"),
+            TimeRemainingColumn(),
+            console=Console(stderr=True, highlight=False),
+            transient=True,
+        )
+        self._rows: dict[Stage, TaskID] = {}
+
+    def chosen(self, stage: Stage, engine: EngineInfo, why: str) -> None:
+        """Begin a bar."""
+        self._bars.console.print(
+            f"[bold]{stage:<9}[/bold] {engine.name} {engine.version}: {why}", markup=True, soft_wrap=True
+        )
+        self._rows[stage] = self._bars.add_task(stage, total=None, phase="starting")
+
+    def progressed(self, stage: Stage, progress: Progress) -> None:
+        """Move a bar."""
+        self._bars.update(
+            self._rows[stage], completed=progress.done, total=progress.total or None, phase=progress.phase
+        )
+
+    def finished(self, report: StageReport) -> None:
+        """Replace a bar by a line."""
+        self._bars.remove_task(self._rows.pop(report.stage))
+        self._bars.console.print(f"{report.stage:<9} done in {report.seconds:.1f} s", style="dim")
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bars.stop()
+
+
+def make_display(*, as_json: bool) -> SilentDisplay:
+    """The display that fits where stderr goes."""
+    if as_json:
+        return SilentDisplay()
+    return LiveDisplay() if sys.stderr.isatty() else PlainDisplay()

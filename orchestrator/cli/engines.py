@@ -1,0 +1,28 @@
+"""`--list-engines`: what the worker itself says of its engines."""
+
+from __future__ import annotations
+
+import click
+
+from orchestrator.cli.session import Session, drive
+from orchestrator.cli.setup import ensure
+from orchestrator.launcher import WORKER_OF
+from shared_schema.stages import Stage
+
+__all__ = ["list_engines"]
+
+
+def list_engines(name: str) -> None:
+    """Print a stage's engines, best first: ready, or what each lacks and how to get it."""
+    stage = Stage(name)
+    ensure(WORKER_OF[stage])
+
+    async def work(session: Session) -> None:
+        _, hello = await session.supervisor.worker(WORKER_OF[stage])
+        for engine in hello.engines:
+            if engine.stage is stage:
+                state = "ready" if engine.ready else f"not ready: {engine.lacks} {engine.remedy}"
+                click.echo(f"{engine.name:<14} {engine.version:<10} {state}")
+                click.echo(f"{'':<14} {engine.summary}")
+
+    drive(work)

@@ -1,0 +1,134 @@
+"""Options and value types that several commands share."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import click
+
+from shared_schema import limits
+from shared_schema.errors import TextError
+
+__all__ = [
+    "FRAME_RATE",
+    "SEED",
+    "FrameRateType",
+    "common",
+    "engine",
+    "file_path",
+    "picture",
+    "read_text",
+    "speech",
+    "video",
+]
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+_NTSC = {"23.976": 24, "23.98": 24, "29.97": 30, "59.94": 60, "119.88": 120}
+"""Rates that people write in decimals but mean as N*1000/1001 (SMPTE 170M)."""
+
+
+class FrameRateType(click.ParamType[Fraction]):
+    """Frames a second: "25", "29.97" (which is 30000/1001), or a fraction."""
+
+    name = "rate"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Fraction:
+        """Parse; fails with a usage error outside of the limits."""
+        if isinstance(value, Fraction):
+            return value
+        try:
+            rate = Fraction(_NTSC[value] * 1000, 1001) if value in _NTSC else Fraction(value)
+        except (ValueError, ZeroDivisionError):
+            self.fail(f"{value!r} is not a frame rate such as 25, 29.97 or 30000/1001.", param, ctx)
+        if not limits.MIN_FRAME_RATE <= rate <= limits.MAX_FRAME_RATE or rate.denominator > 1_000_000:
+            self.fail(
+                f"{value} is not between {limits.MIN_FRAME_RATE} and {limits.MAX_FRAME_RATE}.", param, ctx
+            )
+        return rate
+
+
+FRAME_RATE = FrameRateType()
+SEED = click.IntRange(0, 2**63 - 1)
+
+file_path = click.Path(path_type=Path)
+
+
+def _all(*options: Decorator) -> Decorator:
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def engine(flag: str, name: str, stage: str) -> Decorator:
+    """An option that names the engine of a stage."""
+    return click.option(
+        flag, name, metavar="ENGINE", help=f"Engine of this stage; see `avatar stage {stage} --list-engines`."
+    )
+
+
+speech = _all(
+    click.option("--text", help="What to say."),
+    click.option(
+        "--text-file", type=file_path, metavar="FILE", help="Read it from a UTF-8 file; - is stdin."
+    ),
+    click.option("--voice", type=file_path, metavar="FILE", help="A recording of the voice to match."),
+    click.option("--language", default="en", show_default=True, help="Language of the text."),
+    click.option(
+        "--speed", type=click.FloatRange(0.5, 2.0), default=1.0, show_default=True, help="Speaking rate."
+    ),
+)
+
+picture = _all(
+    click.option(
+        "--size",
+        type=click.IntRange(limits.MIN_SIZE, limits.MAX_SIZE),
+        help="Short side of the picture in pixels. [default: the photo's own, at most 512]",
+    ),
+    click.option(
+        "--aspect",
+        type=click.Choice(["photo", "1:1", "16:9", "9:16"]),
+        default="photo",
+        show_default=True,
+        help="Shape of the picture, cut around the face.",
+    ),
+    click.option("--face", type=click.IntRange(1, 64), metavar="N", help="Which face, from the left."),
+)
+
+video = _all(
+    click.option("--fps", type=FRAME_RATE, default="25", show_default=True, help="Frames a second."),
+    click.option("--no-blink", is_flag=True, help="Keep the eyes open."),
+    click.option("--no-sway", is_flag=True, help="Keep the head still."),
+)
+
+common = _all(
+    click.option("--seed", type=SEED, default=0, show_default=True, help="Same seed, same result."),
+    click.option("--force", is_flag=True, help="Overwrite the output."),
+    click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, and nothing else."),
+    click.option("-v", "--verbose", is_flag=True, help="Show workers' logs and tracebacks."),
+)
+
+
+def read_text(text: str | None, text_file: Path | None) -> str:
+    """The text to say: what was given, the file's content, or the sample.
+
+    Raises TextError where both or an unreadable file were given.
+    """
+    from orchestrator.job import read_text_file  # noqa: PLC0415 - see orchestrator.cli
+
+    if text is not None and text_file is not None:
+        raise TextError("Both --text and --text-file were given.", "Give one of them.")
+    if text is not None:
+        return text
+    if text_file is None:
+        return (Path(__file__).parents[1] / "samples" / "hello.txt").read_text(encoding="utf-8")
+    if str(text_file) == "-":
+        return sys.stdin.buffer.read(limits.MAX_TEXT_BYTES + 1).decode("utf-8", errors="surrogateescape")
+    return read_text_file(text_file)

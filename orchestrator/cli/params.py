@@ -1,0 +1,33 @@
+"""From the options of a command to the typed parameters of a stage."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+from shared_schema.stages import Aspect, FaceParams, LipsyncParams, PortraitParams, SpeechParams
+
+__all__ = ["face_params", "lipsync_params", "portrait_params", "speech_params"]
+
+
+def speech_params(given: dict[str, Any]) -> SpeechParams:
+    """From `options.speech`."""
+    return SpeechParams(given["language"], given["speed"])
+
+
+def portrait_params(given: dict[str, Any]) -> PortraitParams:
+    """From `options.picture`."""
+    return PortraitParams(given["size"], Aspect(given["aspect"]), given["face"])
+
+
+def face_params(given: dict[str, Any]) -> FaceParams:
+    """From `--face`."""
+    return FaceParams(given["face"])
+
+
+def lipsync_params(given: dict[str, Any]) -> LipsyncParams:
+    """From `options.video`."""
+    fps: Fraction = given["fps"]
+    return LipsyncParams(
+        fps.numerator, fps.denominator, blink=not given["no_blink"], sway=not given["no_sway"]
+    )

@@ -1,0 +1,93 @@
+"""`avatar run`: the whole way from text to a video."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from orchestrator.cli import options
+
+if TYPE_CHECKING:
+    from orchestrator.runner import StageReport
+
+__all__ = ["run"]
+
+# ruff: noqa: PLC0415 - see orchestrator.cli
+
+
+@click.command(short_help="Make a talking-head video.")
+@options.speech
+@click.option("--portrait", type=options.file_path, metavar="FILE", help="A photo. [default: the sample]")
+@options.picture
+@options.video
+@click.option(
+    "-o", "--output", type=options.file_path, required=True, metavar="FILE", help="The video (.mp4)."
+)
+@options.engine("--tts", "tts_engine", "tts")
+@options.engine("--portrait-engine", "portrait_engine", "portrait")
+@options.engine("--lipsync", "lipsync_engine", "lipsync")
+@options.common
+def run(output: Path, **given: Any) -> None:
+    """Make a video in which the portrait speaks the text.
+
+    Without --text or --text-file the sample text is spoken, without --portrait by the sample
+    portrait. Missing environments are set up first.
+    """
+    from orchestrator.cli.params import lipsync_params, portrait_params, speech_params
+    from orchestrator.cli.session import Session, drive
+    from orchestrator.cli.setup import ensure
+    from orchestrator.job import Job
+    from orchestrator.output import Target
+    from orchestrator.pipeline import Request, talking_portrait
+
+    target = Target(output, (".mp4",), force=given["force"])
+    text = options.read_text(given["text"], given["text_file"])
+    ensure("tts", "vision", "lipsync", quiet=given["as_json"])
+    inputs = {}
+
+    def prepare(job: Job) -> None:
+        inputs["text"] = job.add_text(text)
+        for role, path in (("photo", given["portrait"]), ("voice", given["voice"])):
+            if path is not None:
+                inputs[role] = job.add_file(role, path)
+
+    async def work(session: Session) -> None:
+        request = Request(
+            inputs, speech_params(given), portrait_params(given), lipsync_params(given), _engines(given)
+        )
+        reports = await talking_portrait(session.supervisor, session.runner, request)
+        target.publish(session.job.path(reports[-1].files["video"]))
+        _show(reports, output, as_json=given["as_json"])
+
+    drive(work, prepare=prepare, seed=given["seed"], as_json=given["as_json"], verbose=given["verbose"])
+
+
+def _engines(given: dict[str, Any]) -> dict[Any, str]:
+    from shared_schema.stages import Stage
+
+    named = {
+        Stage.SPEECH: given["tts_engine"],
+        Stage.PORTRAIT: given["portrait_engine"],
+        Stage.LIPSYNC: given["lipsync_engine"],
+    }
+    return {stage: name for stage, name in named.items() if name is not None}
+
+
+def _show(reports: list[StageReport], output: Path, *, as_json: bool) -> None:
+    """The last words: the file, its length, the time of each stage."""
+    from orchestrator.cli.session import report_as_json
+    from shared_schema.stages import LipsyncOutcome, SpeechOutcome
+
+    if as_json:
+        click.echo(report_as_json(reports, output))
+        return
+    for report in reports:
+        if isinstance(report.outcome, SpeechOutcome) and report.outcome.voice:
+            click.echo(f"voice     {report.outcome.voice}")
+    video = reports[-1].outcome
+    assert isinstance(video, LipsyncOutcome)  # noqa: S101 - the last stage is lip-sync
+    click.echo(f"video     {video.seconds:.2f} s, {video.frames} frames, {video.width}x{video.height}")
+    click.echo("time      " + ", ".join(f"{report.stage} {report.seconds:.1f} s" for report in reports))
+    click.echo(output)

@@ -1,0 +1,116 @@
+"""One command's run: workers, job folder, display, interruption; all of it gone at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+import msgspec
+
+from orchestrator.cli.display import SilentDisplay, make_display
+from orchestrator.job import Job
+from orchestrator.launcher import launch
+from orchestrator.runner import Runner, StageReport
+from orchestrator.supervisor import Supervisor
+from shared_schema.errors import AvatarError, WorkerError
+
+__all__ = ["Session", "drive", "report_as_json"]
+
+
+@dataclass(frozen=True)
+class Session:
+    """What a command's work is done with."""
+
+    supervisor: Supervisor
+    runner: Runner
+    job: Job
+    display: SilentDisplay
+
+
+def drive(
+    work: Callable[[Session], Awaitable[None]],
+    *,
+    prepare: Callable[[Job], None] = lambda _job: None,
+    seed: int = 0,
+    as_json: bool = False,
+    verbose: bool = False,
+) -> None:
+    """Run `prepare` (inputs into the job, before any worker starts), then `work`.
+
+    Exits with the error's status after one line on stderr (with `as_json`, also an object on stdout).
+    """
+    logging.basicConfig(
+        level="INFO" if verbose else "ERROR", format="avatar: %(levelname)s: %(message)s", stream=sys.stderr
+    )
+    try:
+        asyncio.run(_run(work, prepare, seed, as_json=as_json))
+    except asyncio.CancelledError:
+        # Only SIGTERM cancels the run itself; Ctrl-C comes out of asyncio.run as KeyboardInterrupt.
+        raise click.exceptions.Exit(128 + signal.SIGTERM) from None
+    except AvatarError as error:
+        _fail(error, as_json=as_json, verbose=verbose)
+
+
+async def _run(
+    work: Callable[[Session], Awaitable[None]], prepare: Callable[[Job], None], seed: int, *, as_json: bool
+) -> None:
+    _end_on_sigterm()
+    with Job() as job:
+        prepare(job)
+        display = make_display(as_json=as_json)
+        async with Supervisor(launch) as supervisor:
+            with display:
+                await work(Session(supervisor, Runner(supervisor, job, display, seed), job, display))
+
+
+def _end_on_sigterm() -> None:
+    """SIGTERM ends the run as Ctrl-C does, with nothing left behind."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None  # noqa: S101 - we are inside a coroutine
+    loop.add_signal_handler(signal.SIGTERM, _terminate, task)
+
+
+def _terminate(task: asyncio.Task[Any]) -> None:
+    task.cancel()
+
+
+def _fail(error: AvatarError, *, as_json: bool, verbose: bool) -> NoReturn:
+    if as_json:
+        answer = {"error": {"code": error.code, "message": error.message, "hint": error.hint}}
+        click.echo(json.dumps(answer, ensure_ascii=False))
+    click.echo(f"avatar: {' '.join(str(error).split())}", err=True)
+    # A dead worker's last words say why; an engine's traceback is for those who ask.
+    if error.traceback and (verbose or isinstance(error, WorkerError)):
+        click.echo("\n".join(f"    {line}" for line in error.traceback.splitlines()), err=True)
+    raise click.exceptions.Exit(error.exit_status)
+
+
+def report_as_json(reports: list[StageReport], output: Path | None) -> str:
+    """The result of a command as one JSON object."""
+    return json.dumps(
+        {
+            "output": str(output) if output else None,
+            "stages": [
+                {
+                    "stage": report.stage,
+                    "engine": report.engine,
+                    "version": report.version,
+                    "why": report.why,
+                    "seconds": round(report.seconds, 3),
+                    "timings": {phase: round(seconds, 3) for phase, seconds in report.timings.items()},
+                    "peak_rss_bytes": report.peak_rss,
+                    "outcome": msgspec.to_builtins(report.outcome),
+                }
+                for report in reports
+            ],
+        },
+        ensure_ascii=False,
+    )

@@ -1,0 +1,213 @@
+"""`avatar stage`: one stage alone, on one worker, to look at it closely."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from orchestrator.cli import options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from orchestrator.job import Job
+    from orchestrator.output import Target
+    from orchestrator.runner import StageReport
+    from shared_schema.messages import FileRef
+    from shared_schema.stages import Params
+
+__all__ = ["stage"]
+
+# ruff: noqa: PLC0415 - see orchestrator.cli
+
+
+@click.group(short_help="Run one stage alone.")
+def stage() -> None:
+    """Run one stage on its worker alone: to debug it, or to use just that."""
+
+
+def _list_engines(name: str) -> Callable[[Any], Any]:
+    """The `--list-engines` option of a stage."""
+
+    def show(ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:
+        if wanted and not ctx.resilient_parsing:
+            from orchestrator.cli.engines import list_engines
+
+            list_engines(name)
+            ctx.exit()
+
+    return click.option(
+        "--list-engines",
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=show,
+        help="List the engines of this stage: ready, or what each lacks and how to get it.",
+    )
+
+
+_engine = click.option("--engine", metavar="ENGINE", help="Engine to use; see --list-engines.")
+
+
+@stage.command(short_help="Text to speech.")
+@options.speech
+@click.option(
+    "-o", "--output", type=options.file_path, required=True, metavar="FILE", help="The sound (.wav)."
+)
+@click.option(
+    "--timings", type=options.file_path, metavar="FILE", help="Write phoneme timings here (.jsonl)."
+)
+@_engine
+@options.common
+@_list_engines("tts")
+def tts(output: Path, timings: Path | None, **given: Any) -> None:
+    """Speak a text: only the voice."""
+    from orchestrator.cli.params import speech_params
+    from orchestrator.output import Target
+
+    targets = {"speech": Target(output, (".wav",), force=given["force"])}
+    if timings is not None:
+        targets["timings"] = Target(timings, (".jsonl",), force=given["force"])
+    text = options.read_text(given["text"], given["text_file"])
+
+    def prepare(job: Job) -> dict[str, FileRef]:
+        inputs = {"text": job.add_text(text)}
+        if given["voice"] is not None:
+            inputs["voice"] = job.add_file("voice", given["voice"])
+        return inputs
+
+    _run_alone("tts", speech_params(given), prepare, targets, given)
+
+
+@stage.command(short_help="A photo made fit for lip-sync.")
+@click.argument("photo", type=options.file_path, required=False)
+@options.picture
+@click.option(
+    "-o", "--output", type=options.file_path, required=True, metavar="FILE", help="The picture (.png)."
+)
+@_engine
+@options.common
+@_list_engines("portrait")
+def portrait(photo: Path | None, output: Path, **given: Any) -> None:
+    """Make PHOTO upright, cut around its face, and of the right size; without PHOTO, the sample."""
+    from orchestrator.cli.params import portrait_params
+    from orchestrator.output import Target
+
+    targets = {"portrait": Target(output, (".png",), force=given["force"])}
+
+    def prepare(job: Job) -> dict[str, FileRef]:
+        return {"photo": job.add_file("photo", photo)} if photo is not None else {}
+
+    _run_alone("portrait", portrait_params(given), prepare, targets, given)
+
+
+@stage.command(short_help="Find and measure the face in a photo.")
+@click.argument("photo", type=options.file_path)
+@click.option("--face", type=click.IntRange(1, 64), metavar="N", help="Which face, from the left.")
+@click.option("-o", "--output", type=options.file_path, metavar="FILE", help="Write all landmarks (.json).")
+@_engine
+@options.common
+@_list_engines("face")
+def face(photo: Path, output: Path | None, **given: Any) -> None:
+    """Find the face in PHOTO: its box, how far it is turned, and its 478 landmarks."""
+    from orchestrator.cli.params import face_params
+    from orchestrator.output import Target
+
+    targets = {"face": Target(output, (".json",), force=given["force"])} if output is not None else {}
+
+    def prepare(job: Job) -> dict[str, FileRef]:
+        return {"portrait": job.add_file("portrait", photo)}
+
+    _run_alone("face", face_params(given), prepare, targets, given)
+
+
+@stage.command(short_help="Portrait and speech to video.")
+@click.option("--portrait", type=options.file_path, metavar="FILE", help="A photo. [default: the sample]")
+@click.option("--speech", type=options.file_path, required=True, metavar="FILE", help="What the lips follow.")
+@click.option("--timings", type=options.file_path, metavar="FILE", help="Phoneme timings of the speech.")
+@options.picture
+@options.video
+@click.option(
+    "-o", "--output", type=options.file_path, required=True, metavar="FILE", help="The video (.mp4)."
+)
+@_engine
+@options.common
+@_list_engines("lipsync")
+def lipsync(portrait: Path | None, speech: Path, timings: Path | None, output: Path, **given: Any) -> None:
+    """Make a portrait speak a recording. Without --timings the lips follow its sound."""
+    from orchestrator.cli.params import lipsync_params, portrait_params
+    from orchestrator.cli.session import Session, drive
+    from orchestrator.cli.setup import ensure
+    from orchestrator.output import Target
+    from shared_schema.stages import Stage
+
+    target = Target(output, (".mp4",), force=given["force"])
+    ensure("vision", "lipsync", quiet=given["as_json"])
+    inputs: dict[str, FileRef] = {}
+    photo: dict[str, FileRef] = {}
+
+    def prepare(job: Job) -> None:
+        inputs["speech"] = job.add_file("speech", speech)
+        if timings is not None:
+            inputs["timings"] = job.add_file("timings", timings)
+        if portrait is not None:
+            photo["photo"] = job.add_file("photo", portrait)
+
+    async def work(session: Session) -> None:
+        picture = await session.runner.run(Stage.PORTRAIT, portrait_params(given), photo)
+        report = await session.runner.run(
+            Stage.LIPSYNC, lipsync_params(given), {**picture.files, **inputs}, given["engine"]
+        )
+        target.publish(session.job.path(report.files["video"]))
+        _show([picture, report], output, given)
+
+    drive(work, prepare=prepare, seed=given["seed"], as_json=given["as_json"], verbose=given["verbose"])
+
+
+def _run_alone(
+    name: str,
+    params: Params,
+    prepare: Callable[[Job], dict[str, FileRef]],
+    targets: dict[str, Target],
+    given: dict[str, Any],
+) -> None:
+    """Run one stage and publish its files by the targets' names."""
+    from orchestrator.cli.session import Session, drive
+    from orchestrator.cli.setup import ensure
+    from orchestrator.launcher import WORKER_OF
+    from shared_schema.stages import Stage
+
+    ensure(WORKER_OF[Stage(name)], quiet=given["as_json"])
+    inputs: dict[str, FileRef] = {}
+
+    async def work(session: Session) -> None:
+        report = await session.runner.run(Stage(name), params, inputs, given["engine"])
+        for role, target in targets.items():
+            target.publish(session.job.path(report.files[role]))
+        _show([report], next((target.path for target in targets.values()), None), given)
+
+    drive(
+        work,
+        prepare=lambda job: inputs.update(prepare(job)),
+        seed=given["seed"],
+        as_json=given["as_json"],
+        verbose=given["verbose"],
+    )
+
+
+def _show(reports: list[StageReport], output: Path | None, given: dict[str, Any]) -> None:
+    """The stage's outcome, field by field, then the file."""
+    import msgspec
+
+    from orchestrator.cli.session import report_as_json
+
+    if given["as_json"]:
+        click.echo(report_as_json(reports, output))
+        return
+    for field, value in msgspec.to_builtins(reports[-1].outcome).items():
+        if field != "type":
+            click.echo(f"{field:<12} {value}")
+    if output is not None:
+        click.echo(output)

@@ -1,0 +1,144 @@
+"""A job's folder: inputs go in by copy, stages add artifacts, and in the end it is gone.
+
+The copy makes a task a function of files that nobody else changes; their digests are its identity.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import stat
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from orchestrator import locks, paths
+from shared_schema import limits
+from shared_schema.engine import file_reference
+from shared_schema.errors import InputError, OutputError, PhotoError, ProtocolError, RecordingError, TextError
+from shared_schema.messages import FileRef, Result
+
+__all__ = ["Job", "read_text_file"]
+
+_BOUNDS: dict[str, tuple[str, int, type[InputError]]] = {
+    "text": ("text", limits.MAX_TEXT_BYTES, TextError),
+    "photo": ("picture", limits.MAX_PHOTO_BYTES, PhotoError),
+    "portrait": ("picture", limits.MAX_PHOTO_BYTES, PhotoError),
+    "voice": ("recording", limits.MAX_RECORDING_BYTES, RecordingError),
+    "speech": ("recording", limits.MAX_RECORDING_BYTES, RecordingError),
+    "timings": ("timings file", limits.MAX_RECORDING_BYTES, InputError),
+}
+"""What a role's file is called, how large it may be, and which error tells of it."""
+
+
+class Job:
+    """A locked folder under `paths.jobs_dir()`. A context manager: left, the folder is removed."""
+
+    def __init__(self) -> None:
+        base = paths.jobs_dir()
+        try:
+            base.mkdir(mode=0o700, parents=True, exist_ok=True)
+            locks.sweep(base)
+            self.id = secrets.token_hex(8)
+            self.folder = base / self.id
+            self.folder.mkdir(mode=0o700)
+            lock = locks.try_lock(self.folder)
+        except OSError as error:
+            raise OutputError(f"The folder for jobs {base} cannot be used: {error.strerror}.") from error
+        assert lock is not None  # noqa: S101 - the folder's name is new and random
+        self._lock = lock
+
+    def add_file(self, role: str, source: Path) -> FileRef:
+        """Copy a file of the user's in. The role's InputError where it is missing, empty or too large."""
+        noun, bound, error_type = _BOUNDS[role]
+        target = self.folder / f"input-{role}"
+        descriptor, size = _open_input(source, noun, error_type)
+        with os.fdopen(descriptor, "rb") as file:
+            if size > bound:
+                raise error_type(
+                    f"The {noun} {source} has {size / limits.MIB:,.0f} MiB;"
+                    f" at most {bound // limits.MIB} MiB are taken."
+                )
+            try:
+                with target.open("wb") as copy:
+                    shutil.copyfileobj(file, copy, limits.MIB)
+            except OSError as error:
+                raise OutputError(
+                    f"The {noun} could not be copied to {self.folder}: {error.strerror}."
+                ) from error
+        return file_reference(target, self.folder)
+
+    def add_text(self, text: str) -> FileRef:
+        """Put text in, as UTF-8. TextError where it is too long."""
+        data = text.encode("utf-8", errors="surrogateescape")
+        if len(data) > limits.MAX_TEXT_BYTES:
+            raise TextError(f"The text has {len(data):,} bytes; at most {limits.MAX_TEXT_BYTES:,} are taken.")
+        target = self.folder / "input-text"
+        try:
+            target.write_bytes(data)
+        except OSError as error:
+            raise OutputError(f"The text could not be written to {target}: {error.strerror}.") from error
+        return file_reference(target, self.folder)
+
+    def accept(self, result: Result) -> dict[str, FileRef]:
+        """The artifacts of a result by name. ProtocolError where a file is not what the worker said."""
+        accepted = {}
+        for artifact in result.artifacts:
+            path = self.path(artifact.file)
+            if not path.is_file() or file_reference(path, self.folder) != artifact.file:
+                raise ProtocolError(
+                    f"The {artifact.name} file {path} is not the one that its worker reported."
+                )
+            accepted[artifact.name] = artifact.file
+        return accepted
+
+    def path(self, reference: FileRef) -> Path:
+        """Where a file of this job is."""
+        return self.folder / reference.path
+
+    def close(self) -> None:
+        """Remove the folder."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        os.close(self._lock)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _open_input(source: Path, noun: str, error_type: type[InputError]) -> tuple[int, int]:
+    """Open a file of the user's for reading: its descriptor and size; `error_type` where that cannot be."""
+    try:
+        # Without O_NONBLOCK the opening of a named pipe would wait for ever.
+        descriptor = os.open(source, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError as error:
+        raise error_type(f"There is no {noun} at {source}.", "Check the path.") from error
+    except OSError as error:
+        raise error_type(f"The {noun} {source} cannot be read: {error.strerror}.") from error
+    status = os.fstat(descriptor)
+    problem = ""
+    if stat.S_ISDIR(status.st_mode):
+        problem = f"{source} is a folder, not a {noun}."
+    elif not stat.S_ISREG(status.st_mode):
+        problem = f"{source} is not a regular file."
+    elif status.st_size == 0:
+        problem = f"The {noun} {source} is empty."
+    if problem:
+        os.close(descriptor)
+        raise error_type(problem)
+    return descriptor, status.st_size
+
+
+def read_text_file(source: Path) -> str:
+    """The content of a text file; what is not UTF-8 is kept as surrogates, for the engine to refuse."""
+    noun, bound, error_type = _BOUNDS["text"]
+    descriptor, size = _open_input(source, noun, error_type)
+    with os.fdopen(descriptor, "rb") as file:
+        if size > bound:
+            raise error_type(f"The text {source} has {size:,} bytes; at most {bound:,} are taken.")
+        return file.read().decode("utf-8", errors="surrogateescape")

@@ -1,0 +1,141 @@
+"""A worker's operating-system process: how it is started, watched, and ended with all its children."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from shared_schema.worker import TOKEN_VARIABLE
+
+__all__ = ["Launch", "Lifeline", "WorkerProcess", "describe_exit", "tail"]
+
+# Settings of the caller's own Python would reach into a worker's environment.
+_CONTAMINANTS = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How to start a worker: the command up to its options, and what it must say in its handshake.
+
+    `python` is the interpreter's version ("3.11"), `lock` its lock's digest; empty means: any.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    python: str = ""
+    lock: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+class Lifeline:
+    """A pipe whose write end only this process holds: workers that inherit the read end see us go."""
+
+    def __init__(self) -> None:
+        self.reader, self._writer = os.pipe()
+
+    def close(self) -> None:
+        """End every worker that still listens."""
+        os.close(self.reader)
+        os.close(self._writer)
+
+
+class WorkerProcess:
+    """One start of one worker, leader of its own process group. `log` is None for the terminal."""
+
+    def __init__(self, launch: Launch, log: Path | None) -> None:
+        self.launch = launch
+        self.log = log
+        self.token = secrets.token_hex(16)
+        self.identity = f"{launch.name}-{secrets.token_hex(4)}".encode()
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self, endpoint: str, lifeline: Lifeline) -> None:
+        """Start it. Call from the main thread: PR_SET_PDEATHSIG watches the thread that forks."""
+        options = [
+            "--endpoint", endpoint,
+            "--identity", self.identity.decode(),
+            "--lifeline", str(lifeline.reader),
+            "--parent", str(os.getpid()),
+        ]  # fmt: skip
+        output = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600) if self.log else None
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                *self.launch.command,
+                *options,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=self._environment(),
+                cwd="/",
+                pass_fds=(lifeline.reader,),
+                start_new_session=True,
+            )
+        finally:
+            if output is not None:
+                os.close(output)
+
+    def _environment(self) -> dict[str, str]:
+        inherited = {name: value for name, value in os.environ.items() if name not in _CONTAMINANTS}
+        ours = {"PYTHONNOUSERSITE": "1", "PYTHONUNBUFFERED": "1", TOKEN_VARIABLE: self.token}
+        return {**inherited, **self.launch.environment, **ours}
+
+    @property
+    def pid(self) -> int:
+        """The process id; only once started."""
+        assert self._process is not None  # noqa: S101 - a programming error, not a condition
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether the process was started and has not ended."""
+        return self._process is not None and self._process.returncode is None
+
+    async def wait(self) -> int:
+        """Wait for its end; the exit status, negative for a signal."""
+        assert self._process is not None  # noqa: S101 - as above
+        return await self._process.wait()
+
+    def signal_group(self, number: signal.Signals) -> None:
+        """Send a signal to the process and all it has started."""
+        if self.running:
+            try:
+                os.killpg(self.pid, number)
+            except ProcessLookupError:
+                # It ended between the check and the signal; `wait` tells how.
+                return
+
+    async def stop(self, grace: float) -> None:
+        """Give it `grace` seconds to end by itself, as many after SIGTERM, then kill it."""
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            if not self.running:
+                return
+            try:
+                await asyncio.wait_for(asyncio.shield(self.wait()), grace)
+            except TimeoutError:
+                self.signal_group(number)
+        await self.wait()
+
+
+def describe_exit(status: int) -> str:
+    """An exit status in words: "was killed by SIGSEGV", "exited with status 3"."""
+    if status >= 0:
+        return f"exited with status {status}"
+    try:
+        name = signal.Signals(-status).name
+    except ValueError:
+        name = f"signal {-status}"
+    return f"was killed by {name}"
+
+
+def tail(log: Path | None, lines: int = 15) -> str:
+    """The last lines of a log file; empty where there is none."""
+    if log is None or not log.is_file():
+        return ""
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - 200 * lines))
+        return "\n".join(file.read().decode(errors="replace").splitlines()[-lines:])

@@ -1,0 +1,122 @@
+"""Starts workers on first need, side by side, and hands each the messages that are its own."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from orchestrator import paths
+from orchestrator.process import Launch, Lifeline
+from orchestrator.rundir import RunDirectory
+from orchestrator.transport import Transport
+from orchestrator.worker import Deadlines, Worker
+from shared_schema.errors import WorkerError
+from shared_schema.messages import Hello
+
+__all__ = ["Supervisor"]
+
+KEPT_LOGS = 20
+"""Log files that are kept for each worker."""
+
+log = logging.getLogger(__name__)
+
+
+class Supervisor:
+    """All workers of one orchestrator. An async context manager: left, every process is gone.
+
+    `launcher` says how to start the worker of a name. With `foreground`, workers write to the
+    terminal and not to log files.
+    """
+
+    def __init__(
+        self,
+        launcher: Callable[[str], Launch],
+        *,
+        deadlines: Deadlines | None = None,
+        foreground: bool = False,
+    ) -> None:
+        self._launcher = launcher
+        self._deadlines = deadlines or Deadlines()
+        self._foreground = foreground
+        self._starts: dict[str, asyncio.Task[tuple[Worker, Hello]]] = {}
+        self._by_identity: dict[bytes, Worker] = {}
+        self._dispatcher: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._directory = RunDirectory.create()
+        self._transport = Transport(self._directory.endpoint)
+        self._lifeline = Lifeline()
+        self._dispatcher = asyncio.create_task(self._dispatch())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            for start in self._starts.values():
+                start.cancel()
+            await asyncio.gather(*self._starts.values(), return_exceptions=True)
+            await asyncio.gather(*(worker.stop() for worker in self._by_identity.values()))
+        finally:
+            # Whatever interrupted the orderly way, the closed pipe ends every worker.
+            self._lifeline.close()
+            if self._dispatcher is not None:
+                self._dispatcher.cancel()
+                await asyncio.gather(self._dispatcher, return_exceptions=True)
+            self._transport.close()
+            self._directory.close()
+
+    async def worker(self, name: str) -> tuple[Worker, Hello]:
+        """The worker of this name and what it said of itself, started where there is none that lives."""
+        start = self._starts.get(name)
+        if start is not None and start.done() and _is_spent(start):
+            start = None
+        if start is None:
+            start = asyncio.create_task(self._start(name))
+            self._starts[name] = start
+        # Shielded: of several who wait for one start, one may be cancelled.
+        return await asyncio.shield(start)
+
+    async def _start(self, name: str) -> tuple[Worker, Hello]:
+        log_file = None if self._foreground else _new_log_file(name)
+        worker = Worker(self._launcher(name), log_file, self._transport, self._deadlines)
+        self._by_identity[worker.process.identity] = worker
+        hello = await worker.start(self._lifeline)
+        return worker, hello
+
+    async def _dispatch(self) -> None:
+        while True:
+            identity, message, bulk = await self._transport.receive()
+            worker = self._by_identity.get(identity)
+            if worker is None:
+                log.warning("Dropped a message of an unknown peer.")
+                continue
+            try:
+                await worker.deliver(message, bulk)
+            except Exception as error:
+                # One worker's trouble must not deafen the others.
+                log.exception("A message of the %s worker could not be handled.", worker.name)
+                worker.fail(
+                    WorkerError(f"A message of the {worker.name} worker could not be handled: {error}")
+                )
+
+
+def _is_spent(start: asyncio.Task[tuple[Worker, Hello]]) -> bool:
+    if start.cancelled() or start.exception() is not None:
+        return True
+    return start.result()[0].failure is not None
+
+
+def _new_log_file(name: str) -> Path:
+    """A log file of its own for this start; the oldest ones of this worker are removed."""
+    folder = paths.logs_dir()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for old in sorted(folder.glob(f"{name}-*.log"))[: -KEPT_LOGS + 1]:
+        old.unlink(missing_ok=True)
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    return folder / f"{name}-{stamp}-{time.monotonic_ns() % 1_000_000:06d}.log"
