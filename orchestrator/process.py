@@ -132,7 +132,7 @@ def describe_exit(status: int) -> str:
     return f"was killed by {name}"
 
 
-def tail(log: Path | None, lines: int = 15) -> str:
+def tail(log: Path | None, lines: int = 20) -> str:
     """The last lines of a log file; empty where there is none."""
     if log is None or not log.is_file():
         return ""

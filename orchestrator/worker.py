@@ -103,6 +103,7 @@ class Worker:
         self._current: _Current | None = None
         self._busy = asyncio.Lock()
         self._stopping = False
+        self._given_up = False
         self._beats = 0
         self._last_sign = time.monotonic()
         self._watchers: list[asyncio.Task[None]] = []
@@ -132,7 +133,8 @@ class Worker:
             self._sign("waiting")
             try:
                 await self._transport.send(self.process.identity, Run(task))
-                return await answer
+                # Shielded: the answer to the cancellation is still to come.
+                return await asyncio.shield(answer)
             except asyncio.CancelledError:
                 await self._cancel(task, answer)
                 raise
@@ -259,7 +261,7 @@ class Worker:
 
     async def _watch_exit(self) -> None:
         status = await self.process.wait()
-        if self._stopping:
+        if self._stopping or self._given_up:
             return
         hint = f"Its log is {self.process.log}." if self.process.log else ""
         if -status == signal.SIGKILL:
@@ -286,12 +288,13 @@ class Worker:
             log.debug("The %s worker hung up; its exit will be reported.", self.name)
 
     async def _give_up(self, deadline: float) -> None:
+        self._given_up = True
         # Its faulthandler writes every thread's stack to the log, even while native code hangs.
         self.process.signal_group(signal.SIGUSR1)
         await asyncio.sleep(min(1.0, self._deadlines.ping_interval))
         where = f"Its stack is in {self.process.log}." if self.process.log else ""
         self.fail(
             WorkerHung(
-                f"The {self.name} worker made no progress for {deadline:.0f} s while {self.phase}.", where
+                f"The {self.name} worker made no progress for {deadline:g} s while {self.phase}.", where
             )
         )

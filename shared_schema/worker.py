@@ -207,7 +207,7 @@ def main(name: str, module: str) -> None:
     arguments = _arguments(name)
     lifeline.arm(arguments.lifeline, arguments.parent)
     # A crash in native code, or a hang (SIGUSR1), leaves its Python stack in the log.
-    faulthandler.enable()
+    faulthandler.enable(all_threads=False)
     faulthandler.register(signal.SIGUSR1, all_threads=True)
     logging.basicConfig(
         level=arguments.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 __all__ = [
+    "BESIDE",
     "BROWS",
     "CHIN",
     "COUNT",
@@ -45,6 +46,12 @@ FIXED: Final = (
     1, 2, 4, 5, 195, 98, 327, 129, 358, 64, 294, 102, 331,
     50, 280, 117, 346, 118, 347, 119, 348, 123, 352, 101, 330,
     234, 454, 93, 323, 132, 361, 127, 356, 116, 345, 227, 447, 137, 366, 177, 401,
+)  # fmt: skip
+
+# Skin beside the corners of the mouth, where what is above and what is below the lips must move alike.
+BESIDE: Final = (
+    57, 287, 43, 273, 186, 410, 216, 436, 212, 432, 202, 422, 214, 434, 207, 427, 187, 411,
+    204, 424, 210, 430, 92, 322, 106, 335, 192, 416, 135, 364, 169, 394,
 )  # fmt: skip
 
 # Upper and lower edge of each opening, from the outer corner to the inner one.

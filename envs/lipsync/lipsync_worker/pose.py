@@ -14,7 +14,7 @@ Poses = NDArray[np.float32]
 
 
 class Param(IntEnum):
-    """The columns of `Poses`. All of them 0 is the photo as it is."""
+    """The columns of `Poses`. All of them 0 is the photo with its lips together."""
 
     JAW = 0
     """How far the jaw is dropped."""
@@ -32,12 +32,12 @@ class Param(IntEnum):
     """Lower lip against the upper teeth, as in "f"."""
     TONGUE = 7
     """Tip of the tongue behind the upper teeth."""
-    TALK = 8
-    """The photo's expression gives way to speech: a smile relaxes, an open mouth is closed first."""
+    RELAX = 8
+    """The photo's expression gives way to speech: the corners of a smile come in and down."""
     BROW = 9
     """Brows raised a little, on stressed words."""
 
 
 def rest(frames: int) -> Poses:
-    """`frames` rows of the photo as it is, shape (frames, len(Param))."""
+    """`frames` rows of a face at rest, shape (frames, len(Param))."""
     return np.zeros((frames, len(Param)), np.float32)

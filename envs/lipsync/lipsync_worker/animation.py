@@ -1,0 +1,86 @@
+"""From the files of a task to a finished video: measure the sound, then frame after frame."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lipsync_worker import coarticulation, timeline
+from lipsync_worker.compositor import Compositor
+from lipsync_worker.encoder import VideoWriter
+from lipsync_worker.face_frame import FaceFrame
+from lipsync_worker.loudness import Levels, Reference, features
+from lipsync_worker.pose import Poses
+from lipsync_worker.recording import Recording, analysis_blocks, measure
+from shared_schema.engine import Context
+from shared_schema.errors import FaceError, PhotoError
+from shared_schema.records import read_face, read_timings
+from shared_schema.stages import LipsyncOutcome, LipsyncParams
+
+__all__ = ["animate"]
+
+REPORT_EVERY = 5  # frames
+
+
+def animate(params: LipsyncParams, seed: int, context: Context) -> LipsyncOutcome:
+    """Write `video.mp4` for a task's portrait, face, speech and, if there are, timings.
+
+    Memory does not grow with the length of the speech. Raises PhotoError, FaceError, RecordingError for inputs
+    that cannot be used, OutputError where the video cannot be written, Cancelled when told to stop.
+    """
+    cv2.setNumThreads(1)
+    rate = Fraction(params.fps_numerator, params.fps_denominator)
+    photo = _read_photo(context.input("portrait"))
+    frame = _read_frame(context.input("face"), photo)
+    speech = context.input("speech")
+    timings = context.optional_input("timings")
+    context.progress("listening", 0)
+    recording = measure(speech)
+    count = max(math.ceil(recording.seconds * rate - Fraction(1, 1000)), 1)
+    compositor = Compositor(frame, photo, params, rate, seed)
+    rows = _poses(speech, timings, recording, count, rate)
+    height, width = compositor.shape
+    with VideoWriter(context.output("video", "video.mp4"), (width, height), rate, speech, recording) as writer:
+        for block in rows:
+            for pose in block:
+                if writer.frames % REPORT_EVERY == 0:
+                    context.progress("animating", writer.frames, count)
+                writer.write(compositor.frame(pose, writer.frames))
+    context.progress("animating", count, count)
+    driver = "phonemes" if timings else "sound"
+    return LipsyncOutcome(count, float(count / rate), width, height, driver)
+
+
+def _poses(
+    speech: Path, timings: Path | None, recording: Recording, count: int, rate: Fraction
+) -> Iterator[Poses]:
+    reference = Reference.of(features(analysis_blocks(speech)))
+    levels = Levels(features(analysis_blocks(speech)))
+    if timings is None:
+        raise NotImplementedError
+    heard = Levels(features(analysis_blocks(speech)))
+    track = timeline.segments(read_timings(timings), heard, reference, recording.seconds)
+    return coarticulation.poses(track, levels, reference, count, rate)
+
+
+def _read_photo(path: Path) -> NDArray[np.uint8]:
+    photo = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if photo is None:
+        raise PhotoError(f"The portrait {path.name} cannot be read as a picture.")
+    return np.asarray(photo, np.uint8)
+
+
+def _read_frame(path: Path, photo: NDArray[np.uint8]) -> FaceFrame:
+    mesh = read_face(path)
+    if (mesh.height, mesh.width) != photo.shape[:2]:
+        raise FaceError(
+            f"The face was measured on a picture of {mesh.width}x{mesh.height} pixels, "
+            f"the portrait has {photo.shape[1]}x{photo.shape[0]}."
+        )
+    return FaceFrame.of(mesh)

@@ -1,0 +1,33 @@
+"""The embedded engine: warps the portrait's own pixels after the phonemes. Needs no weights and no GPU."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from shared_schema.engine import Context, Engine
+from shared_schema.messages import Task
+from shared_schema.stages import LipsyncOutcome, LipsyncParams, Stage
+
+__all__ = ["TalkingPhoto"]
+
+
+class TalkingPhoto(Engine):
+    """Landmark warp driven by phonemes, or by the sound alone where there are no timings."""
+
+    name: ClassVar[str] = "talking-photo"
+    stage: ClassVar[Stage] = Stage.LIPSYNC
+    version: ClassVar[str] = "1"
+    summary: ClassVar[str] = "Moves the photo's own lips, jaw, eyelids and head; no weights, any CPU."
+
+    def load(self) -> None:
+        """Import what is heavy, so that the first task does not wait for it."""
+        from lipsync_worker import animation  # noqa: F401, PLC0415 - heavy; asked for only when loaded
+
+    def run(self, task: Task, context: Context) -> LipsyncOutcome:
+        """Animate the portrait; see `animation.animate`."""
+        from lipsync_worker.animation import animate  # noqa: PLC0415 - as above
+        from shared_schema.errors import InputError  # noqa: PLC0415
+
+        if not isinstance(task.params, LipsyncParams):
+            raise InputError("The lipsync stage needs lipsync parameters.")
+        return animate(task.params, task.seed, context)

@@ -1,0 +1,106 @@
+"""Loudness and colour of the voice, a hundred times a second, as the recording streams by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from lipsync_worker.face_frame import Floats
+from lipsync_worker.recording import ANALYSIS_RATE
+
+__all__ = ["BANDS", "FEATURES", "HOP_SECONDS", "Levels", "Reference", "features"]
+
+HOP = ANALYSIS_RATE // 100
+HOP_SECONDS = HOP / ANALYSIS_RATE
+WINDOW = 2 * HOP
+BANDS = ((100, 500), (500, 1000), (1000, 2000), (2000, 3500), (3500, 7500))
+"""Hz: voice bar and close vowels, open vowels, front vowels (second formant), fricatives."""
+FEATURES = 1 + len(BANDS)
+"""Columns of a feature row: level of all, then of each band, dB below full scale."""
+FLOOR_DB = -90.0
+SILENCE_DB = -60.0  # a recording whose loudest parts stay below holds no voice
+
+
+def features(blocks: Iterable[Floats]) -> Iterator[Floats]:
+    """Rows (n, FEATURES) of levels in dB; row i is about the time (i + 0.5) * HOP_SECONDS."""
+    window = np.hanning(WINDOW + 2)[1:-1].astype(np.float32)
+    scale = 2.0 / float(np.square(window).sum()) / WINDOW
+    edges = [slice(int(low * WINDOW / ANALYSIS_RATE), int(high * WINDOW / ANALYSIS_RATE)) for low, high in BANDS]
+    kept = np.zeros(HOP // 2, np.float32)
+    for block in _and_tail(blocks):
+        kept = np.concatenate([kept, block])
+        count = max((len(kept) - WINDOW) // HOP + 1, 0)
+        if not count:
+            continue
+        frames = np.lib.stride_tricks.sliding_window_view(kept, WINDOW)[: count * HOP : HOP] * window
+        power = np.square(np.abs(np.fft.rfft(frames, axis=1))) * scale
+        rows = np.stack([power.sum(1), *(power[:, edge].sum(1) for edge in edges)], axis=1)
+        yield (10 * np.log10(rows + 10 ** (FLOOR_DB / 10))).astype(np.float32)
+        kept = kept[count * HOP :]
+
+
+def _and_tail(blocks: Iterable[Floats]) -> Iterator[Floats]:
+    yield from blocks
+    yield np.zeros(WINDOW, np.float32)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What is loud and what is silent in one recording, dB: a voice's levels mean nothing by themselves."""
+
+    loud: float
+    silent: float
+
+    @classmethod
+    def of(cls, rows: Iterable[Floats]) -> Reference:
+        """Read all rows once; a histogram of levels is all that is kept."""
+        counts = np.zeros(int(-FLOOR_DB) + 20, np.int64)
+        for block in rows:
+            index = np.clip(np.round(block[:, 0] - FLOOR_DB), 0, len(counts) - 1).astype(np.int64)
+            counts += np.bincount(index, minlength=len(counts))
+        share = np.cumsum(counts) / max(int(counts.sum()), 1)
+        loud = float(np.searchsorted(share, 0.95) + FLOOR_DB)
+        quiet = float(np.searchsorted(share, 0.08) + FLOOR_DB)
+        return cls(loud, min(max(loud - 32.0, quiet + 8.0, -65.0), loud - 12.0) if loud > SILENCE_DB else 0.0)
+
+    @property
+    def is_silence(self) -> bool:
+        """Whether there is nothing to hear in the whole recording."""
+        return self.loud <= SILENCE_DB
+
+    def relative(self, level: Floats) -> Floats:
+        """Levels in dB as 0 (silent) to 1 (loud), and somewhat more for the loudest."""
+        return np.asarray(np.clip((level - self.silent) / (self.loud - self.silent), 0, 1.2), np.float32)
+
+
+class Levels:
+    """A window onto the rows of `features` that moves forward: what was passed is forgotten."""
+
+    def __init__(self, rows: Iterator[Floats]) -> None:
+        self._rows = rows
+        self._kept = np.zeros((0, FEATURES), np.float32)
+        self._first = 0
+        self._ended = False
+
+    def between(self, start: float, end: float) -> tuple[Floats, Floats]:
+        """Times (n,) and rows (n, FEATURES) from `start` to `end` seconds; fewer at the recording's ends."""
+        last = int(np.ceil(end / HOP_SECONDS)) + 1
+        while not self._ended and self._first + len(self._kept) < last:
+            block = next(self._rows, None)
+            if block is None:
+                self._ended = True
+            else:
+                self._kept = np.concatenate([self._kept, block])
+        low = max(int(start / HOP_SECONDS) - 1 - self._first, 0)
+        high = max(last - self._first, 0)
+        rows = self._kept[low:high]
+        times = (self._first + low + np.arange(len(rows)) + 0.5) * HOP_SECONDS
+        return times.astype(np.float32), rows
+
+    def forget(self, before: float) -> None:
+        """Drop rows of times before `before` seconds."""
+        drop = min(max(int(before / HOP_SECONDS) - 1 - self._first, 0), len(self._kept))
+        self._kept = self._kept[drop:]
+        self._first += drop

@@ -1,0 +1,75 @@
+"""What is seen between the lips: cavity, tongue, lower and upper teeth, shaded by the lips.
+
+Upper teeth belong to the skull and stay where they are; lower teeth and tongue go with the jaw. Teeth that the photo
+shows are taken from it; others are drawn, their colour after the whites of the eyes and the skin.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from lipsync_worker.face_frame import FaceFrame, Floats
+from lipsync_worker.lips import JAW_DROP, Lips
+from lipsync_worker.palette import Palette
+from lipsync_worker.pose import Param
+from lipsync_worker.teeth import Canvas, drawn_teeth, photo_teeth, tongue
+
+__all__ = ["MouthInterior"]
+
+
+@dataclass(frozen=True)
+class _Sprite:
+    image: Floats  # (h, w, 4), colour times alpha, and alpha, all 0-255
+    jaw: float  # how far it follows the jaw
+
+
+class MouthInterior:
+    """Paints the inside of one mouth."""
+
+    def __init__(self, frame: FaceFrame, lips: Lips, photo: Floats) -> None:
+        self.frame = frame
+        self.canvas = Canvas.of(frame, lips)
+        self.palette = Palette.of(frame, photo)
+        upper, lower = photo_teeth(self.canvas, lips, frame, photo, self.palette)
+        self.from_photo = upper is not None
+        if upper is None:
+            upper = drawn_teeth(self.canvas, lips, self.palette, lower=False)
+        if lower is None:
+            lower = drawn_teeth(self.canvas, lips, self.palette, lower=True)
+        self._upper = upper
+        self._lower = lower
+        self._tongue = tongue(self.canvas, lips, self.palette)
+
+    def paint(self, pose: Floats, box: tuple[int, int, int, int], sway: Floats, mask: Floats) -> Floats:
+        """The inside as float (h, w, 3) for a box (left, top, width, height) of the picture.
+
+        `mask` (h, w) is the opening, 0-1; `sway` (2, 3) the head's motion in pixels.
+        """
+        left, top, width, height = box
+        jaw = JAW_DROP * float(pose[Param.JAW])
+        image = np.empty((height, width, 3), np.float32)
+        image[:] = self.palette.cavity
+        lift = 0.055 * float(pose[Param.TONGUE])
+        self._over(image, self._tongue, box, sway, 0.8 * jaw - lift)
+        self._over(image, self._lower, box, sway, 0.92 * jaw)
+        self._over(image, self._upper, box, sway, 0.0)
+        return image * self._shade(mask)[..., None]
+
+    def _over(self, image: Floats, sprite: Floats, box: tuple[int, int, int, int], sway: Floats, down: float) -> None:
+        matrix = self.canvas.to_picture(self.frame, np.float32([0, down]), sway)
+        matrix[:, 2] -= box[:2]
+        placed = cv2.warpAffine(sprite, matrix, (box[2], box[3]), flags=cv2.INTER_LINEAR)
+        image *= 1 - placed[..., 3:]
+        image += placed[..., :3]
+
+    def _shade(self, mask: Floats) -> Floats:
+        """Lips keep the light out: dark near the edge of the opening, most under the upper lip."""
+        size = max(int(0.05 * self.frame.unit) | 1, 3)
+        soft = cv2.blur(mask, (size, size), borderType=cv2.BORDER_CONSTANT)
+        drop = max(int(0.012 * self.frame.unit), 1)
+        soft[drop:] = soft[:-drop].copy() if drop < len(soft) else soft[drop:]
+        strength = 0.35 if self.from_photo else 0.55
+        return np.asarray(1 - strength * (1 - np.clip(soft * 1.5 - 0.35, 0, 1)), np.float32)

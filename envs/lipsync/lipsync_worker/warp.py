@@ -1,0 +1,110 @@
+"""Smooth displacement fields over a part of the picture, from the motion of a few points.
+
+    motion of control points --(matrix, made once)--> field on a coarse grid --(fixed point)--> where each
+    output pixel comes from --(bilinear)--> full resolution map for cv2.remap
+
+The field is a radial basis interpolation with the kernel |r| (Duchon 1977: the interpolant that bends
+least in this family, and never overshoots far). It is evaluated on a grid of a few pixels' pitch, since
+it is smooth; so a frame costs one small matrix product and a few small remaps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lipsync_worker.face_frame import Floats
+
+__all__ = ["Grid", "interpolation", "smoothstep"]
+
+SMOOTHING = 1e-3
+STEPS = 4  # of the inversion; each halves the error at worst, as the fields never stretch more than twofold
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A rectangle of the picture and the coarse grid upon it.
+
+    The rectangle starts at (`left`, `top`) and covers `columns` x `rows` cells of `step` pixels; the grid's
+    points are the cells' middles, which is what cv2.resize assumes.
+    """
+
+    left: int
+    top: int
+    columns: int
+    rows: int
+    step: int
+
+    @classmethod
+    def covering(cls, box: tuple[float, float, float, float], size: tuple[int, int], step: int) -> Grid:
+        """The grid over a box (left, top, right, bottom), cut to a picture of `size` (width, height)."""
+        left, top = max(int(box[0]), 0), max(int(box[1]), 0)
+        right, bottom = min(int(box[2]) + 1, size[0]), min(int(box[3]) + 1, size[1])
+        return cls(left, top, max(-(-(right - left) // step), 2), max(-(-(bottom - top) // step), 2), step)
+
+    @property
+    def width(self) -> int:
+        """Pixels across; may reach past the picture by less than a step."""
+        return self.columns * self.step
+
+    @property
+    def height(self) -> int:
+        """Pixels down."""
+        return self.rows * self.step
+
+    def nodes(self) -> Floats:
+        """The grid's points, shape (rows, columns, 2), pixels of the picture."""
+        middle = (self.step - 1) / 2
+        x = self.left + middle + self.step * np.arange(self.columns, dtype=np.float32)
+        y = self.top + middle + self.step * np.arange(self.rows, dtype=np.float32)
+        return np.stack(np.meshgrid(x, y), axis=-1).astype(np.float32)
+
+    def pixels(self) -> Floats:
+        """All pixels, shape (height, width, 2), in pixels of the picture."""
+        x = self.left + np.arange(self.width, dtype=np.float32)
+        y = self.top + np.arange(self.height, dtype=np.float32)
+        return np.stack(np.meshgrid(x, y), axis=-1).astype(np.float32)
+
+    def invert(self, field: Floats, targets: Floats) -> Floats:
+        """Where the pixels at `targets` (rows, columns, 2) come from, when `field` moved the picture.
+
+        Solves source + field(source) = target by fixed-point iteration.
+        """
+        middle = (self.step - 1) / 2
+        source = targets
+        for _ in range(STEPS):
+            place = (source - np.float32([self.left + middle, self.top + middle])) / np.float32(self.step)
+            shift = cv2.remap(field, place, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+            source = targets - np.asarray(shift, np.float32)
+        return source
+
+    def upsample(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Values on the grid's points, at every pixel of the rectangle."""
+        return np.asarray(cv2.resize(values, (self.width, self.height), interpolation=cv2.INTER_LINEAR))
+
+
+def interpolation(places: Floats, controls: Floats) -> Floats:
+    """The matrix (P, N) that turns values at `controls` (N, 2) into values at `places` (P, 2).
+
+    Coordinates in units of the face's width, so that the smoothing means the same for each face.
+    """
+    count = len(controls)
+    system = np.ones((count + 1, count + 1))
+    system[:count, :count] = _distances(controls, controls) - SMOOTHING * np.eye(count)
+    system[count, count] = 0
+    kernel = np.concatenate([_distances(places, controls), np.ones((len(places), 1))], axis=1)
+    return np.linalg.solve(system, kernel.T).T[:, :count].astype(np.float32)
+
+
+def smoothstep(values: Floats, low: float, high: float) -> Floats:
+    """0 below `low`, 1 above `high`, smooth between."""
+    share = np.clip((values - low) / (high - low), 0, 1)
+    return np.asarray(share * share * (3 - 2 * share), np.float32)
+
+
+def _distances(first: Floats, second: Floats) -> NDArray[np.float64]:
+    difference = first[:, None, :].astype(np.float64) - second[None, :, :]
+    return np.asarray(np.sqrt(np.square(difference).sum(-1)))

@@ -1,0 +1,102 @@
+"""One example of every message, every field filled: what the golden bytes were made of."""
+
+from __future__ import annotations
+
+from shared_schema.messages import (
+    Artifact,
+    Cancel,
+    Chunk,
+    EngineInfo,
+    Failed,
+    FileRef,
+    Grant,
+    Hello,
+    Load,
+    Loaded,
+    Log,
+    Message,
+    Peaks,
+    Ping,
+    Pong,
+    Progress,
+    Refused,
+    Release,
+    Released,
+    ReleaseMode,
+    Result,
+    Run,
+    Shutdown,
+    Task,
+    Welcome,
+)
+from shared_schema.stages import (
+    Aspect,
+    FaceOutcome,
+    FaceParams,
+    LipsyncOutcome,
+    LipsyncParams,
+    PortraitOutcome,
+    PortraitParams,
+    SpeechOutcome,
+    SpeechParams,
+    Stage,
+)
+
+TEXT = FileRef("input-text", "a" * 64, 12)
+WAV = FileRef("speech.wav", "b" * 64, 48044)
+PNG = FileRef("parts/portrait.png", "c" * 64, 350_000)
+
+SPEAK = Task("job1-tts", 1, Stage.SPEECH, "hibari", "/jobs/1", {"text": TEXT}, SpeechParams("en-gb", 1.25), 7)
+FRAME = Task(
+    "job1-portrait", 2, Stage.PORTRAIT, "photo", "/jobs/1", {"photo": PNG}, PortraitParams(720, Aspect.WIDE, 2)
+)
+MEASURE = Task("job1-face", 1, Stage.FACE, "mediapipe", "/jobs/1", {"portrait": PNG}, FaceParams(None))
+ANIMATE = Task(
+    "job1-lipsync",
+    1,
+    Stage.LIPSYNC,
+    "talking-photo",
+    "/jobs/1",
+    {"portrait": PNG, "speech": WAV},
+    LipsyncParams(30000, 1001, blink=False, sway=False),
+)
+
+ENGINE = EngineInfo(
+    "xtts", Stage.SPEECH, "2.0", "Speaks.", ready=False, lacks="No weights.", remedy="Fetch them.",
+    languages=["en", "de"], needs=["text"],
+)  # fmt: skip
+
+
+def result(task: Task, outcome: object) -> Result:
+    return Result(
+        task.id, task.attempt, [Artifact("speech", WAV)], outcome, {"loading": 0.5}, Peaks(1000, 2000)
+    )  # type: ignore[arg-type]
+
+
+EXAMPLES: dict[str, Message] = {
+    "hello": Hello("tts", "t0", 4242, 1, "3.11.7", "d" * 64, "cpu", [ENGINE]),
+    "welcome": Welcome(1, "DEBUG"),
+    "refused": Refused("Schema 2 is not schema 1."),
+    "load": Load("hibari"),
+    "loaded": Loaded("hibari", 1.5),
+    "run-speech": Run(SPEAK),
+    "run-portrait": Run(FRAME),
+    "run-face": Run(MEASURE),
+    "run-lipsync": Run(ANIMATE),
+    "cancel": Cancel("job1-tts", 1),
+    "progress": Progress("job1-tts", 1, "speaking", 3, 10, 4.25),
+    "progress-endless": Progress("job1-tts", 1, "loading", 0, 0, None),
+    "chunk": Chunk("job1-tts", 1, "speech", 5, last=True),
+    "result-speech": result(SPEAK, SpeechOutcome(24000, 24000, 2, "heart")),
+    "result-portrait": result(FRAME, PortraitOutcome(1280, 720, "your photo")),
+    "result-face": result(MEASURE, FaceOutcome((1.0, 2.0, 101.5, 102.25), -3.5, 1)),
+    "result-lipsync": result(ANIMATE, LipsyncOutcome(250, 10.0, 512, 512, "phonemes")),
+    "failed": Failed("job1-tts", 1, "bad-text", "The text is empty.", "Write some.", "Traceback …"),
+    "grant": Grant(3, "GPU-0f", 8_000_000_000),
+    "release": Release(3, ReleaseMode.OFFLOAD),
+    "released": Released(3, 6_900_000_000, 500_000_000),
+    "ping": Ping(9),
+    "pong": Pong(9, "running", 123),
+    "log": Log("WARNING", "engine.xtts", "Slow."),
+    "shutdown": Shutdown(2.5),
+}

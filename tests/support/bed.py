@@ -1,0 +1,54 @@
+"""A supervisor whose worker is the fake one, with deadlines short enough for tests."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from orchestrator.job import Job
+from orchestrator.process import Launch
+from orchestrator.supervisor import Supervisor
+from orchestrator.worker import Deadlines
+from shared_schema.messages import Chunk, Progress, Task
+from shared_schema.stages import SpeechParams, Stage
+
+FAKE = Path(__file__).parent / "fake_worker.py"
+
+
+@dataclass
+class Ear:
+    """Remembers what it hears of a task; `on_progress` lets a test act in the middle of one."""
+
+    reports: list[Progress] = field(default_factory=list)
+    chunks: list[bytes] = field(default_factory=list)
+    on_progress: Callable[[Progress], None] = lambda _progress: None
+
+    def progress(self, task: Task, progress: Progress) -> None:
+        self.reports.append(progress)
+        if progress.phase == "speaking":
+            (Path(task.folder) / "heard").touch()
+        self.on_progress(progress)
+
+    def chunk(self, _task: Task, _chunk: Chunk, data: bytes) -> None:
+        self.chunks.append(data)
+
+
+@dataclass
+class Bed:
+    """What a fault test is made with."""
+
+    job: Job
+
+    def supervisor(self, mode: str = "", *, python: str = "", lock: str = "", **deadlines: float) -> Supervisor:
+        def launch(name: str) -> Launch:
+            environment = {"FAKE_MODE": mode} if mode else {}
+            return Launch(name, (sys.executable, str(FAKE)), python=python, lock=lock, environment=environment)
+
+        limits = Deadlines(**{"ping_interval": 0.05, "stopping": 2.0, **deadlines})
+        return Supervisor(launch, deadlines=limits)
+
+    def task(self, behaviour: str, name: str = "t1", seed: int = 0) -> Task:
+        params = SpeechParams(behaviour)
+        return Task(name, 1, Stage.SPEECH, "fake", str(self.job.folder), {}, params, seed)
