@@ -39,5 +39,8 @@ def _watch(pipe: int) -> None:
     """Block until the orchestrator's end of the pipe is closed, then end this process and its children."""
     while os.read(pipe, 1):
         pass
+    if os.getpgid(0) == os.getpid():
+        # The group is ours alone: what an engine has started goes with us.
+        os.killpg(0, signal.SIGKILL)
     # `_exit` and not `exit`: the main thread may sit in native code and never come back to Python.
     os._exit(ORPHANED_STATUS)

@@ -48,7 +48,13 @@ PNG = FileRef("parts/portrait.png", "c" * 64, 350_000)
 
 SPEAK = Task("job1-tts", 1, Stage.SPEECH, "hibari", "/jobs/1", {"text": TEXT}, SpeechParams("en-gb", 1.25), 7)
 FRAME = Task(
-    "job1-portrait", 2, Stage.PORTRAIT, "photo", "/jobs/1", {"photo": PNG}, PortraitParams(720, Aspect.WIDE, 2)
+    "job1-portrait",
+    2,
+    Stage.PORTRAIT,
+    "photo",
+    "/jobs/1",
+    {"photo": PNG},
+    PortraitParams(720, Aspect.WIDE, 2),
 )
 MEASURE = Task("job1-face", 1, Stage.FACE, "mediapipe", "/jobs/1", {"portrait": PNG}, FaceParams(None))
 ANIMATE = Task(

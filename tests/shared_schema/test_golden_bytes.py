@@ -18,7 +18,10 @@ GOLDEN = Path(__file__).parent / "golden"
 
 @pytest.mark.parametrize("name", sorted(EXAMPLES))
 def test_a_message_has_its_golden_bytes(name: str) -> None:
-    assert codec.encode(EXAMPLES[name])[0].hex() == (GOLDEN / f"v{SCHEMA_VERSION}-{name}.hex").read_text().strip()
+    assert (
+        codec.encode(EXAMPLES[name])[0].hex()
+        == (GOLDEN / f"v{SCHEMA_VERSION}-{name}.hex").read_text().strip()
+    )
 
 
 @pytest.mark.parametrize("name", sorted(EXAMPLES))

@@ -41,10 +41,14 @@ class Bed:
 
     job: Job
 
-    def supervisor(self, mode: str = "", *, python: str = "", lock: str = "", **deadlines: float) -> Supervisor:
+    def supervisor(
+        self, mode: str = "", *, python: str = "", lock: str = "", **deadlines: float
+    ) -> Supervisor:
         def launch(name: str) -> Launch:
             environment = {"FAKE_MODE": mode} if mode else {}
-            return Launch(name, (sys.executable, str(FAKE)), python=python, lock=lock, environment=environment)
+            return Launch(
+                name, (sys.executable, str(FAKE)), python=python, lock=lock, environment=environment
+            )
 
         limits = Deadlines(**{"ping_interval": 0.05, "stopping": 2.0, **deadlines})
         return Supervisor(launch, deadlines=limits)
