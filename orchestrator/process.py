@@ -96,18 +96,22 @@ class WorkerProcess:
         return self._process is not None and self._process.returncode is None
 
     async def wait(self) -> int:
-        """Wait for its end; the exit status, negative for a signal."""
+        """Wait for its end; the exit status, negative for a signal. What it had started ends too."""
         assert self._process is not None  # noqa: S101 - as above
-        return await self._process.wait()
+        status = await self._process.wait()
+        self._signal(signal.SIGKILL)
+        return status
 
     def signal_group(self, number: signal.Signals) -> None:
         """Send a signal to the process and all it has started."""
         if self.running:
-            try:
-                os.killpg(self.pid, number)
-            except ProcessLookupError:
-                # It ended between the check and the signal; `wait` tells how.
-                return
+            self._signal(number)
+
+    def _signal(self, number: signal.Signals) -> None:
+        try:
+            os.killpg(self.pid, number)
+        except ProcessLookupError:
+            return  # nobody of the group is left
 
     async def stop(self, grace: float) -> None:
         """Give it `grace` seconds to end by itself, as many after SIGTERM, then kill it."""

@@ -1,0 +1,10 @@
+"""The speech engines of this worker, best first. Cheap to import: an engine's libraries load with it."""
+
+from __future__ import annotations
+
+from shared_schema.engine import Engine
+from tts_worker.engines.hibari import HibariEngine
+
+__all__ = ["ENGINES"]
+
+ENGINES: list[type[Engine]] = [HibariEngine]
