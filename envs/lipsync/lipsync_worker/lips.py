@@ -19,7 +19,8 @@ __all__ = ["Lips"]
 
 JAW_DROP = 0.145
 NEUTRAL_HALF_WIDTH = 0.19  # of the lips' outer corners, median of faces at rest
-MEETING = 0.42  # where between the lips of the photo their edges meet: 0 upper, 1 lower
+MEETING_SMILE, MEETING_OPEN = 0.60, 0.36  # where parted lips meet, 0 upper to 1 lower: a smile has lifted the
+# upper lip from clenched teeth, an open jaw has taken the lower lip down
 RING_SHARE = np.float32([0, 1 / 3, 2 / 3, 1])[:, None]  # from the outer edge of a lip to the inner
 
 
@@ -41,8 +42,10 @@ class Lips:
         self.rest_gap = np.maximum(self.lower[3, :, 1] - self.upper[3, :, 1], 0)
         self.across = self._across()
         self._fixed = np.zeros((len(FIXED), 3), np.float32)
-        self.line = self.upper[3] + MEETING * (self.lower[3] - self.upper[3])
-        shown = smoothstep(self.rest_gap[5:6], 0.02, 0.04)
+        self.jaw_open = float(smoothstep(self.rest_gap[5:6], 0.10, 0.14)[0])
+        meeting = MEETING_SMILE + self.jaw_open * (MEETING_OPEN - MEETING_SMILE)
+        self.line = self.upper[3] + meeting * (self.lower[3] - self.upper[3])
+        shown = float(smoothstep(self.rest_gap[5:6], 0.02, 0.04)[0]) * (1 - self.jaw_open)
         edge = self.lower[3, :, 1] - 0.006
         self.teeth_edge = shown * edge + (1 - shown) * (self.line[:, 1] + 0.022)
 
@@ -67,15 +70,15 @@ class Lips:
     def _relax(self, pose: Floats, upper: Floats, lower: Floats) -> None:
         """Undo the photo's expression: the inner edges meet, the corners of a smile come in and down."""
         up, down = self.line[:, 1] - self.upper[3, :, 1], self.line[:, 1] - self.lower[3, :, 1]
-        upper[:, :, 1] += up * (0.3 + 0.7 * RING_SHARE)
+        upper[:, :, 1] += up * (0.55 + 0.45 * RING_SHARE)
         lower[:, :, 1] += down * (0.6 + 0.4 * RING_SHARE)
         smile = max(self.half_width - NEUTRAL_HALF_WIDTH, 0.0)
-        relaxed = 0.2 + 0.3 * float(pose[Param.RELAX]) + 0.25 * float(pose[Param.CLOSE])
+        relaxed = 0.2 + 0.4 * float(pose[Param.RELAX]) + 0.2 * float(pose[Param.CLOSE])
         scale = 1 - relaxed * smile / self.half_width
         for lip, rest in ((upper, self.upper), (lower, self.lower)):
             lip[:, :, 0] += rest[:, :, 0] * (scale - 1)
         rise = max(float(self.line[5, 1] - self.line[[0, -1], 1].mean()) - 0.01, 0.0)
-        fall = relaxed * 0.6 * rise * np.abs(self.across) ** 2
+        fall = relaxed * 0.9 * rise * np.abs(self.across) ** 2
         upper[:, :, 1] += fall
         lower[:, :, 1] += fall
 
@@ -104,7 +107,7 @@ class Lips:
             lip[:, :, 0] += (rest[:, :, 0] + lip[:, :, 0]) * scale
             lip[:, :, 2] -= 0.05 * pucker * (1 - self.across**2)
         arch = (1 - self.across**2) * (1 - RING_SHARE)
-        upper[:, :, 1] -= 0.014 * pucker * arch
+        upper[:, :, 1] -= 0.014 * pucker * arch - 0.008 * pucker * (1 - self.across**2) * RING_SHARE
         lower[:, :, 1] += 0.018 * pucker * arch
 
     def _tuck(self, pose: Floats, upper: Floats, lower: Floats) -> None:
@@ -125,7 +128,7 @@ class Lips:
         jaw, shut = float(pose[Param.JAW]), float(pose[Param.CLOSE])
         drop = 0.9 * JAW_DROP * jaw * (1 - 0.6 * shut)
         raised = float(self.line[5, 1] - self.lower[3, 5, 1])
-        drop += 0.25 * raised - 0.5 * max(float(self.rest_gap[5]) - 0.1, 0.0)
+        drop += 0.25 * raised - 0.5 * self.jaw_open * float(self.rest_gap[5])
         skin = np.zeros_like(self.skin)
         skin[:, 1] = drop * np.cos(np.clip(np.abs(self.skin[:, 0]) / 0.42, 0, 1) * np.pi / 2)
         return skin

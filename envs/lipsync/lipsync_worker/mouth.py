@@ -53,10 +53,11 @@ class MouthInterior:
         image = np.empty((height, width, 3), np.float32)
         image[:] = self.palette.cavity
         lift = 0.055 * float(pose[Param.TONGUE])
-        self._over(image, self._tongue, box, sway, 0.8 * jaw - lift)
+        self._over(image, self._tongue, box, sway, 0.45 * jaw - lift)
         self._over(image, self._lower, box, sway, 0.92 * jaw)
         self._over(image, self._upper, box, sway, 0.0)
-        return image * self._shade(mask)[..., None]
+        light = 1 - 0.45 * float(pose[Param.ROUND])  # pushed forward, the lips shade what is behind them
+        return image * (light * self._shade(mask))[..., None]
 
     def _over(self, image: Floats, sprite: Floats, box: tuple[int, int, int, int], sway: Floats, down: float) -> None:
         matrix = self.canvas.to_picture(self.frame, np.float32([0, down]), sway)

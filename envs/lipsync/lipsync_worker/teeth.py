@@ -119,7 +119,7 @@ def drawn_teeth(canvas: Canvas, lips: Lips, palette: Palette, *, lower: bool) ->
     fine = 4
     size = (canvas.width * fine, canvas.height * fine)
     alpha = np.zeros(size[::-1], np.uint8)
-    edge = float(lips.teeth_edge[5])
+    edge = float(lips.line[5, 1]) + 0.026 if lower else float(lips.teeth_edge[5])
     widths = LOWER_WIDTHS if lower else WIDTHS
     for side in (-1, 1):
         x = 0.0
@@ -165,9 +165,9 @@ def _tooth(alpha: np.ndarray, canvas: Canvas, box: tuple[float, float, float, fl
 
 def tongue(canvas: Canvas, lips: Lips, palette: Palette) -> Floats:
     """A soft tongue lying in the lower jaw, its tip towards the teeth."""
-    edge = float(lips.teeth_edge[5])
+    line = float(lips.line[5, 1])
     x, y = canvas.x[None, :], canvas.y[:, None]
-    radius = np.sqrt((x / 0.135) ** 2 + ((y - edge - 0.085) / 0.075) ** 2)
+    radius = np.sqrt((x / 0.135) ** 2 + ((y - line - 0.10) / 0.075) ** 2)
     alpha = 1 - smoothstep(radius, 0.72, 1.02)
     light = 0.95 - 0.4 * smoothstep(radius, 0.2, 1.0) - 0.10 * np.exp(-((x / 0.012) ** 2))
     return _sprite(palette.tongue * light[..., None], alpha.astype(np.float32))

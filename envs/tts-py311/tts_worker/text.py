@@ -43,7 +43,10 @@ _LONG_NUMBER = re.compile(r"\d[\d,]{15,}")
 _SPACES = re.compile(r"[^\S\n]+")
 _LETTER = re.compile(r"[^\W\d_]")
 
-_KEPT_SYMBOLS = frozenset("°$£€¥₹₩¢+=<>~^`")
+_READ_ALOUD = frozenset("°£€¥₹₩¢±×÷§¶©→½¼¾²³µ")
+"""Signs beyond ASCII that phonemisers have words for, and so are kept as they are."""
+
+_APOSTROPHES = frozenset("´ʹʼ＇")
 _DROPPED_CATEGORIES = frozenset({"Cc", "Cf", "Cn", "Co", "Cs"})
 _SYMBOL_CATEGORIES = frozenset({"So", "Sk", "Sm", "Sc"})
 
@@ -131,32 +134,34 @@ def sentences(path: Path) -> Iterator[Sentence]:
 def clean(text: str) -> str:
     """The text without what has no sound or harms: control and format characters, emoji, link targets.
 
-    NFKC also turns look-alikes (𝗯𝗼𝗹𝗱, ﬁ, ①, ½, full-width forms) into the letters and digits that a
-    phonemiser knows. Digits beyond fifteen in a row are read one by one.
+    Look-alikes (𝗯𝗼𝗹𝗱, ﬁ, ①, full-width forms) become the letters and digits that a phonemiser knows
+    (Unicode NFKC). Digits beyond fifteen in a row are read one by one.
     """
     kept = "".join(map(_kept, text.replace("\r\n", "\n").replace("\r", "\n")))
-    # NFKC writes fractions with U+2044; a space keeps "3½" from becoming 31/2.
-    kept = re.sub(r"(?<=\d)(?=[¼½¾⅐-⅞])", " ", kept)
-    kept = unicodedata.normalize("NFKC", kept).replace("\u2044", "/")
+    kept = unicodedata.normalize("NFC", kept)
     kept = _DOTS.sub("…", _LINK.sub(r"\1", kept))
     kept = _LONG_NUMBER.sub(lambda number: " ".join(number[0].replace(",", "")), kept)
     return _SPACES.sub(" ", kept)
 
 
 def _kept(character: str) -> str:
-    """The character, a blank in its place, or nothing."""
-    if character.isascii() and (character.isprintable() or character == "\n"):
+    """What stays of a character: itself, its plain form, a blank in its place, or nothing."""
+    if (character.isascii() and character.isprintable()) or character == "\n" or character in _READ_ALOUD:
         return character
     category = unicodedata.category(character)
-    if category == "Nd":
-        return str(unicodedata.digit(character))
+    if character in "\u2028\u2029":
+        return "\n"
     if category[0] == "Z" or character in "\t\v\f\x85":
-        return "\n" if character in "\u2028\u2029" else " "
+        return " "
     if category in _DROPPED_CATEGORIES or category == "Me" or "\ufe00" <= character <= "\ufe0f":
         return ""
-    if category in _SYMBOL_CATEGORIES and character not in _KEPT_SYMBOLS:
+    if character in _APOSTROPHES:
+        return "'"
+    if category in _SYMBOL_CATEGORIES:
         return " "
-    return character
+    if category == "Nd":
+        return str(unicodedata.digit(character))
+    return character if character in "…‘’“”" else unicodedata.normalize("NFKC", character)
 
 
 def _blocks(path: Path) -> Iterator[str]:
