@@ -27,7 +27,7 @@ def choose(
         if not engine.ready:
             passed_over.append(f"{engine.name} is not ready: {engine.lacks}")
         elif missing:
-            passed_over.append(f"{engine.name} needs {missing}")
+            passed_over.append(f"{engine.name} would need {missing}")
         else:
             return engine, _reason(engine, candidates, passed_over)
     raise EngineUnavailable(

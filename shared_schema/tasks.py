@@ -16,7 +16,7 @@ from shared_schema.engine import Context, Engine
 from shared_schema.errors import AvatarError, EngineFailed, EngineUnavailable, EngineUnknown, OutputError
 from shared_schema.messages import Chunk, Failed, Peaks, Progress, ReleaseMode, Result, Task
 
-__all__ = ["Bench", "as_failure", "resident_bytes"]
+__all__ = ["Bench", "as_failure", "peak_resident_bytes", "resident_bytes"]
 
 PROGRESS_INTERVAL = 0.1
 """Seconds between two reports of one phase: an engine may report every frame."""
@@ -68,7 +68,7 @@ class Bench:
             context.artifacts(),
             outcome,
             {"loading": loading, **context.timings, "total": time.monotonic() - began},
-            Peaks(rss=_peak_resident_bytes()),
+            Peaks(rss=peak_resident_bytes()),
         )
 
     def run_alone(self, task: Task) -> Result:
@@ -82,7 +82,7 @@ class Bench:
         outcome = pdb.Pdb().runcall(engine.run, task, context)
         if outcome is None:
             raise EngineFailed("The debugger was left before the task was done.")
-        return Result(task.id, task.attempt, context.artifacts(), outcome, {}, Peaks(_peak_resident_bytes()))
+        return Result(task.id, task.attempt, context.artifacts(), outcome, {}, Peaks(peak_resident_bytes()))
 
     def release(self, mode: ReleaseMode) -> None:
         """Have every loaded engine leave the device, or memory altogether."""
@@ -140,7 +140,7 @@ def resident_bytes() -> int:
     return int(statm.read_text().split()[1]) * resource.getpagesize() if statm.exists() else 0
 
 
-def _peak_resident_bytes() -> int:
+def peak_resident_bytes() -> int:
     """The most physical memory this process ever held; ru_maxrss is in KiB, on macOS in bytes."""
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import click
-
 from orchestrator.cli.session import Session, drive
 from orchestrator.cli.setup import ensure
 from orchestrator.launcher import WORKER_OF
+from shared_schema.messages import EngineInfo
 from shared_schema.stages import Stage
 
 __all__ = ["list_engines"]
@@ -17,12 +16,13 @@ def list_engines(name: str) -> None:
     stage = Stage(name)
     ensure(WORKER_OF[stage])
 
-    async def work(session: Session) -> None:
+    async def work(session: Session) -> str:
         _, hello = await session.supervisor.worker(WORKER_OF[stage])
-        for engine in hello.engines:
-            if engine.stage is stage:
-                state = "ready" if engine.ready else f"not ready: {engine.lacks} {engine.remedy}"
-                click.echo(f"{engine.name:<14} {engine.version:<10} {state}")
-                click.echo(f"{'':<14} {engine.summary}")
+        return "\n".join(_describe(engine) for engine in hello.engines if engine.stage is stage)
 
     drive(work)
+
+
+def _describe(engine: EngineInfo) -> str:
+    state = "ready" if engine.ready else f"not ready: {engine.lacks} {engine.remedy}"
+    return f"{engine.name:<14} {engine.version:<10} {state}\n{'':<14} {engine.summary}"

@@ -53,13 +53,13 @@ def run(output: Path, **given: Any) -> None:
             if path is not None:
                 inputs[role] = job.add_file(role, path)
 
-    async def work(session: Session) -> None:
+    async def work(session: Session) -> str:
         request = Request(
             inputs, speech_params(given), portrait_params(given), lipsync_params(given), _engines(given)
         )
         reports = await talking_portrait(session.supervisor, session.runner, request)
         target.publish(session.job.path(reports[-1].files["video"]))
-        _show(reports, output, as_json=given["as_json"])
+        return _summary(reports, output, as_json=given["as_json"])
 
     drive(work, prepare=prepare, seed=given["seed"], as_json=given["as_json"], verbose=given["verbose"])
 
@@ -75,19 +75,20 @@ def _engines(given: dict[str, Any]) -> dict[Any, str]:
     return {stage: name for stage, name in named.items() if name is not None}
 
 
-def _show(reports: list[StageReport], output: Path, *, as_json: bool) -> None:
+def _summary(reports: list[StageReport], output: Path, *, as_json: bool) -> str:
     """The last words: the file, its length, the time of each stage."""
     from orchestrator.cli.session import report_as_json
     from shared_schema.stages import LipsyncOutcome, SpeechOutcome
 
     if as_json:
-        click.echo(report_as_json(reports, output))
-        return
-    for report in reports:
-        if isinstance(report.outcome, SpeechOutcome) and report.outcome.voice:
-            click.echo(f"voice     {report.outcome.voice}")
+        return report_as_json(reports, output)
+    voices = [report.outcome.voice for report in reports if isinstance(report.outcome, SpeechOutcome)]
     video = reports[-1].outcome
     assert isinstance(video, LipsyncOutcome)  # noqa: S101 - the last stage is lip-sync
-    click.echo(f"video     {video.seconds:.2f} s, {video.frames} frames, {video.width}x{video.height}")
-    click.echo("time      " + ", ".join(f"{report.stage} {report.seconds:.1f} s" for report in reports))
-    click.echo(output)
+    lines = [
+        *(f"voice     {voice}" for voice in voices if voice),
+        f"video     {video.seconds:.2f} s, {video.frames} frames, {video.width}x{video.height}",
+        "time      " + ", ".join(f"{report.stage} {report.seconds:.1f} s" for report in reports),
+        str(output),
+    ]
+    return "\n".join(lines)

@@ -21,6 +21,7 @@ from orchestrator.launcher import launch
 from orchestrator.runner import Runner, StageReport
 from orchestrator.supervisor import Supervisor
 from shared_schema.errors import AvatarError, WorkerError
+from shared_schema.tasks import peak_resident_bytes
 
 __all__ = ["Session", "drive", "report_as_json"]
 
@@ -36,14 +37,14 @@ class Session:
 
 
 def drive(
-    work: Callable[[Session], Awaitable[None]],
+    work: Callable[[Session], Awaitable[str]],
     *,
     prepare: Callable[[Job], None] = lambda _job: None,
     seed: int = 0,
     as_json: bool = False,
     verbose: bool = False,
 ) -> None:
-    """Run `prepare` (inputs into the job, before any worker starts), then `work`.
+    """Run `prepare` (inputs into the job, before any worker starts), then `work`, and print what it returns.
 
     Exits with the error's status after one line on stderr (with `as_json`, also an object on stdout).
     """
@@ -51,24 +52,25 @@ def drive(
         level="INFO" if verbose else "ERROR", format="avatar: %(levelname)s: %(message)s", stream=sys.stderr
     )
     try:
-        asyncio.run(_run(work, prepare, seed, as_json=as_json))
+        answer = asyncio.run(_run(work, prepare, seed, as_json=as_json))
     except asyncio.CancelledError:
         # Only SIGTERM cancels the run itself; Ctrl-C comes out of asyncio.run as KeyboardInterrupt.
         raise click.exceptions.Exit(128 + signal.SIGTERM) from None
     except AvatarError as error:
         _fail(error, as_json=as_json, verbose=verbose)
+    click.echo(answer)
 
 
 async def _run(
-    work: Callable[[Session], Awaitable[None]], prepare: Callable[[Job], None], seed: int, *, as_json: bool
-) -> None:
+    work: Callable[[Session], Awaitable[str]], prepare: Callable[[Job], None], seed: int, *, as_json: bool
+) -> str:
     _end_on_sigterm()
     with Job() as job:
         prepare(job)
         display = make_display(as_json=as_json)
         async with Supervisor(launch) as supervisor:
             with display:
-                await work(Session(supervisor, Runner(supervisor, job, display, seed), job, display))
+                return await work(Session(supervisor, Runner(supervisor, job, display, seed), job, display))
 
 
 def _end_on_sigterm() -> None:
@@ -98,6 +100,7 @@ def report_as_json(reports: list[StageReport], output: Path | None) -> str:
     return json.dumps(
         {
             "output": str(output) if output else None,
+            "orchestrator_peak_rss_bytes": peak_resident_bytes(),
             "stages": [
                 {
                     "stage": report.stage,

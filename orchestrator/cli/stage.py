@@ -155,13 +155,13 @@ def lipsync(portrait: Path | None, speech: Path, timings: Path | None, output: P
         if portrait is not None:
             photo["photo"] = job.add_file("photo", portrait)
 
-    async def work(session: Session) -> None:
+    async def work(session: Session) -> str:
         picture = await session.runner.run(Stage.PORTRAIT, portrait_params(given), photo)
         report = await session.runner.run(
             Stage.LIPSYNC, lipsync_params(given), {**picture.files, **inputs}, given["engine"]
         )
         target.publish(session.job.path(report.files["video"]))
-        _show([picture, report], output, given)
+        return _summary([picture, report], output, given)
 
     drive(work, prepare=prepare, seed=given["seed"], as_json=given["as_json"], verbose=given["verbose"])
 
@@ -182,11 +182,11 @@ def _run_alone(
     ensure(WORKER_OF[Stage(name)], quiet=given["as_json"])
     inputs: dict[str, FileRef] = {}
 
-    async def work(session: Session) -> None:
+    async def work(session: Session) -> str:
         report = await session.runner.run(Stage(name), params, inputs, given["engine"])
         for role, target in targets.items():
             target.publish(session.job.path(report.files[role]))
-        _show([report], next((target.path for target in targets.values()), None), given)
+        return _summary([report], next((target.path for target in targets.values()), None), given)
 
     drive(
         work,
@@ -197,17 +197,14 @@ def _run_alone(
     )
 
 
-def _show(reports: list[StageReport], output: Path | None, given: dict[str, Any]) -> None:
+def _summary(reports: list[StageReport], output: Path | None, given: dict[str, Any]) -> str:
     """The stage's outcome, field by field, then the file."""
     import msgspec
 
     from orchestrator.cli.session import report_as_json
 
     if given["as_json"]:
-        click.echo(report_as_json(reports, output))
-        return
-    for field, value in msgspec.to_builtins(reports[-1].outcome).items():
-        if field != "type":
-            click.echo(f"{field:<12} {value}")
-    if output is not None:
-        click.echo(output)
+        return report_as_json(reports, output)
+    outcome = msgspec.to_builtins(reports[-1].outcome)
+    lines = [f"{field:<12} {value}" for field, value in outcome.items() if field != "type"]
+    return "\n".join([*lines, *([str(output)] if output is not None else [])])

@@ -22,10 +22,22 @@ from numpy.typing import NDArray
 
 from shared_schema.records import Phone, Utterance
 
-__all__ = ["Opening", "Score", "Sound", "frozen", "identity", "measure", "openings", "read_wav", "score", "shifted"]
+__all__ = [
+    "Opening",
+    "Score",
+    "Sound",
+    "frozen",
+    "identity",
+    "measure",
+    "openings",
+    "read_wav",
+    "score",
+    "shifted",
+]
 
 Floats = NDArray[np.float64]
 
+VIEW = 512  # pixels: small faces are measured enlarged, else the mesh is too coarse for lips
 MAX_LAG = 10  # frames searched to each side
 PAUSE = 0.30  # seconds: shorter silences are not judged
 AROUND = 0.04  # seconds around a closure in which it may be seen
@@ -103,18 +115,33 @@ def openings(video: Path) -> Opening:
     found = []
     capture = cv2.VideoCapture(str(video))
     rate = float(capture.get(cv2.CAP_PROP_FPS))
+    view: Floats | None = None
     with mediapipe.solutions.face_mesh.FaceMesh(static_image_mode=True, refine_landmarks=True) as mesh:
         for picture in _frames(capture):
-            height, width = picture.shape[:2]
-            faces = mesh.process(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)).multi_face_landmarks
-            if not faces:
-                raise ValueError(f"Frame {len(found)} of {video.name} shows no face.")
-            points = [(p.x * width, p.y * height) for p in faces[0].landmark]
-            eyes = np.hypot(*np.subtract(points[33], points[263]))
-            pairs = ((13, 14), (78, 308))
-            found.append([np.hypot(*np.subtract(points[a], points[b])) / eyes for a, b in pairs])
+            if view is None:
+                view = _close_up(_points(mesh, picture, video))
+            close = cv2.warpAffine(picture, view, (VIEW, VIEW), flags=cv2.INTER_CUBIC)
+            points = _points(mesh, close, video)
+            eyes = np.linalg.norm(points[33] - points[263])
+            found.append([np.linalg.norm(points[a] - points[b]) / eyes for a, b in ((13, 14), (78, 308))])
     both = np.array(found)
     return Opening(both[:, 0], both[:, 1], rate)
+
+
+def _points(mesh: Any, picture: NDArray[np.uint8], video: Path) -> Floats:
+    faces = mesh.process(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)).multi_face_landmarks
+    if not faces:
+        raise ValueError(f"A frame of {video.name} shows no face.")
+    size = (picture.shape[1], picture.shape[0])
+    return np.array([(p.x, p.y) for p in faces[0].landmark]) * size
+
+
+def _close_up(points: Floats) -> Floats:
+    """The affine matrix (2, 3) that fills the view with the face of the first frame; the same for all frames."""
+    low, high = points.min(0), points.max(0)
+    scale = VIEW / (2.0 * float((high - low).max()))
+    shift = VIEW / 2 - scale * (low + high) / 2
+    return np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
 
 
 def _frames(capture: Any) -> Iterator[NDArray[np.uint8]]:

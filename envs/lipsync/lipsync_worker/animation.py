@@ -43,7 +43,7 @@ def animate(params: LipsyncParams, seed: int, context: Context) -> LipsyncOutcom
     context.progress("listening", 0)
     recording = measure(speech)
     count = max(math.ceil(recording.seconds * rate - Fraction(1, 1000)), 1)
-    compositor = Compositor(frame, photo, params, rate, seed)
+    compositor = Compositor(frame, photo, params, seed)
     rows = _poses(speech, timings, recording, count, rate)
     height, width = compositor.shape
     with VideoWriter(context.output("video", "video.mp4"), (width, height), rate, speech, recording) as writer:

@@ -27,7 +27,7 @@ BLOCK = 64
 
 REACH = 0.40  # seconds of context on both sides of a block; more than half the widest kernel
 SPANS = {
-    Param.JAW: 0.12, Param.WIDE: 0.20, Param.ROUND: 0.24, Param.RAISE: 0.14, Param.LOWER: 0.12,
+    Param.JAW: 0.10, Param.WIDE: 0.20, Param.ROUND: 0.24, Param.RAISE: 0.14, Param.LOWER: 0.12,
     Param.TONGUE: 0.10, Param.RELAX: 0.40, Param.BROW: 0.60,
 }  # fmt: skip
 """Whole width in seconds of the averaging window of each parameter: how sluggish its articulator is."""
@@ -93,7 +93,8 @@ def _flow(seen: list[Segment], ticks: Floats, loudness: tuple[Floats, Floats]) -
         ready = slice(*np.searchsorted(middle, (segment.start - ONSET, segment.end)))
         if segment.talking:
             target[ready, Param.RELAX] = 1
-    weight[:, Param.RELAX] = 1
+    target[:, Param.BROW] = np.clip((voice - 0.94) * 8, 0, 1)
+    weight[:, [Param.RELAX, Param.BROW]] = 1
     flowed = np.zeros_like(target)
     for param, span in SPANS.items():
         kernel = np.hanning(int(span / TICK) + 2)[1:-1]

@@ -16,6 +16,7 @@ __all__ = [
     "EYES",
     "FIXED",
     "JAW_LINE",
+    "LID_FOLDS",
     "LOWER_RINGS",
     "SYMMETRIC_PAIRS",
     "UPPER_RINGS",
@@ -54,14 +55,19 @@ BESIDE: Final = (
     204, 424, 210, 430, 92, 322, 106, 335, 192, 416, 135, 364, 169, 394,
 )  # fmt: skip
 
-# Upper and lower edge of each opening, from the outer corner to the inner one.
+# Upper and lower edge of the opening of the right and the left eye, each from the subject's right to left.
 EYES: Final = (
     ((33, 246, 161, 160, 159, 158, 157, 173, 133), (33, 7, 163, 144, 145, 153, 154, 155, 133)),
-    ((263, 466, 388, 387, 386, 385, 384, 398, 362), (263, 249, 390, 373, 374, 380, 381, 382, 362)),
+    ((362, 398, 384, 385, 386, 387, 388, 466, 263), (362, 382, 381, 380, 374, 373, 390, 249, 263)),
+)
+# The fold above the upper lid and the skin below the lower one, in the same order.
+LID_FOLDS: Final = (
+    ((247, 30, 29, 27, 28, 56, 190), (25, 110, 24, 23, 22, 26, 112)),
+    ((414, 286, 258, 257, 259, 260, 467), (341, 256, 252, 253, 254, 339, 255)),
 )
 BROWS: Final = (
     ((70, 63, 105, 66, 107), (46, 53, 52, 65, 55)),
-    ((300, 293, 334, 296, 336), (276, 283, 282, 295, 285)),
+    ((336, 296, 334, 293, 300), (285, 295, 282, 283, 276)),
 )
 
 SYMMETRIC_PAIRS: Final = ((33, 263), (133, 362), (61, 291), (50, 280), (117, 346), (64, 294))

@@ -18,6 +18,7 @@ from lipsync_worker.warp import smoothstep
 __all__ = ["Lips"]
 
 JAW_DROP = 0.145
+PUCKER_TRAVEL = 0.068  # of the corners: further, the cheeks would be seen to be drawn along
 NEUTRAL_HALF_WIDTH = 0.19  # of the lips' outer corners, median of faces at rest
 MEETING_SMILE, MEETING_OPEN = 0.60, 0.36  # where parted lips meet, 0 upper to 1 lower: a smile has lifted the
 # upper lip from clenched teeth, an open jaw has taken the lower lip down
@@ -63,6 +64,7 @@ class Lips:
         self._open(pose, upper, lower)
         self._round(pose, upper, lower)
         self._tuck(pose, upper, lower)
+        self._part(upper, lower)
         upper[:, [0, -1]] = lower[:, [0, -1]] = (upper[:, [0, -1]] + lower[:, [0, -1]]) / 2
         skin = self._skin(pose, lower)
         return np.concatenate([upper.reshape(-1, 3), lower.reshape(-1, 3), skin, self._fixed])
@@ -87,7 +89,7 @@ class Lips:
         jaw, shut = float(pose[Param.JAW]), float(pose[Param.CLOSE])
         side = np.abs(self.across)
         arch = 1 - side**2.4
-        drop = JAW_DROP * jaw * (1 - 0.2 * float(pose[Param.ROUND])) + 0.03 * float(pose[Param.LOWER])
+        drop = JAW_DROP * jaw * (1 - 0.3 * float(pose[Param.ROUND])) + 0.03 * float(pose[Param.LOWER])
         lift = 0.008 * jaw + 0.026 * float(pose[Param.RAISE])
         carried = 0.25 * drop * side**3  # the corners go down with the jaw
         open_lips = 1 - shut
@@ -102,7 +104,8 @@ class Lips:
     def _round(self, pose: Floats, upper: Floats, lower: Floats) -> None:
         """Corners in and lips forward, or corners out."""
         pucker, wide = float(pose[Param.ROUND]), float(pose[Param.WIDE])
-        scale = (1 - 0.36 * pucker) * (1 + 0.13 * wide) * (1 - 0.05 * float(pose[Param.JAW])) - 1
+        inwards = min(0.36, PUCKER_TRAVEL / self.half_width)
+        scale = (1 - inwards * pucker) * (1 + 0.13 * wide) * (1 - 0.05 * float(pose[Param.JAW])) - 1
         for lip, rest in ((upper, self.upper), (lower, self.lower)):
             lip[:, :, 0] += (rest[:, :, 0] + lip[:, :, 0]) * scale
             lip[:, :, 2] -= 0.05 * pucker * (1 - self.across**2)
@@ -122,6 +125,13 @@ class Lips:
         lower[:, :, 1] += dental * arch * lower_target * (0.75 + 0.25 * RING_SHARE)
         lower[0, :, 1] -= dental * arch * 0.012
         upper[:, :, 1] += dental * arch * upper_target * (0.4 + 0.6 * RING_SHARE)
+
+    def _part(self, upper: Floats, lower: Floats) -> None:
+        """Lips press on each other, they never pass: where the edges would cross, both stop halfway."""
+        crossing = self.upper[3, :, 1] + upper[3, :, 1] - self.lower[3, :, 1] - lower[3, :, 1]
+        half = np.maximum(crossing, 0) / 2
+        upper[:, :, 1] -= half * RING_SHARE
+        lower[:, :, 1] += half * RING_SHARE
 
     def _skin(self, pose: Floats, lower: Floats) -> Floats:
         """Jaw line and chin: they follow the jaw in the middle and stay at its angles."""

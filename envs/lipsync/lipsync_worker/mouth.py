@@ -57,7 +57,9 @@ class MouthInterior:
         self._over(image, self._lower, box, sway, 0.92 * jaw)
         self._over(image, self._upper, box, sway, 0.0)
         light = 1 - 0.45 * float(pose[Param.ROUND])  # pushed forward, the lips shade what is behind them
-        return image * (light * self._shade(mask))[..., None]
+        image -= self.palette.cavity
+        image *= (light * self._shade(mask))[..., None]
+        return image + self.palette.cavity
 
     def _over(self, image: Floats, sprite: Floats, box: tuple[int, int, int, int], sway: Floats, down: float) -> None:
         matrix = self.canvas.to_picture(self.frame, np.float32([0, down]), sway)

@@ -5,16 +5,15 @@ Both layers move alike everywhere but at the lips: where the corners end, there 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from lipsync_worker.face_frame import FaceFrame, Floats
 from lipsync_worker.landmarks import BESIDE, CHIN, FIXED, JAW_LINE
 from lipsync_worker.lips import Lips
+from lipsync_worker.slit import Picture, Slit
 from lipsync_worker.warp import Grid, interpolation, smoothstep
 
-__all__ = ["MouthRegion"]
+__all__ = ["mouth_slit"]
 
 LEFT, TOP, RIGHT = -0.56, -0.30, 0.56  # the region in face units from the middle of the mouth
 BELOW_CHIN = 0.34
@@ -22,30 +21,19 @@ LIP = 44  # landmarks of one lip: four rings of eleven
 FAR = 0.10  # how far past a lip's inner edge its own motion goes on, so that the field is calm at the edge
 
 
-@dataclass(frozen=True)
-class MouthRegion:
-    """`layers`: the matrices (P, N) from the motion of the lips' landmarks to the upper and lower field."""
-
-    grid: Grid
-    layers: tuple[Floats, Floats]
-
-    @classmethod
-    def of(cls, frame: FaceFrame, lips: Lips, size: tuple[int, int]) -> MouthRegion:
-        """The region of a face in a picture of `size` (width, height) pixels."""
-        bottom = float(frame.local[152, 1]) + BELOW_CHIN
-        corners = np.float32([[x, y, 0] for x in (LEFT, RIGHT) for y in (TOP, bottom)])
-        pixels = frame.pixels(corners)
-        box = (*map(float, pixels.min(0)), *map(float, pixels.max(0)))
-        grid = Grid.covering(box, size, max(round(frame.unit / 60), 1))
-        places = frame.flat(grid.nodes()).reshape(-1, 2)
-        window = _window(places, bottom)[:, None]
-        controls = _Controls(frame, lips, bottom)
-        upper, lower = (controls.matrix(places, which) * window for which in (0, 1))
-        return cls(grid, (upper, lower))
-
-    def field(self, layer: int, offsets: Floats) -> Floats:
-        """The field (rows, columns, 2) of the upper (0) or lower (1) layer for pixel offsets (N, 2)."""
-        return (self.layers[layer] @ offsets).reshape(self.grid.rows, self.grid.columns, 2)
+def mouth_slit(frame: FaceFrame, lips: Lips, source: Picture) -> Slit:
+    """The mouth of a face; `source` is its photo at twice the size."""
+    bottom = float(frame.local[152, 1]) + BELOW_CHIN
+    corners = np.float32([[x, y, 0] for x in (LEFT, RIGHT) for y in (TOP, bottom)])
+    pixels = frame.pixels(corners)
+    box = (*map(float, pixels.min(0)), *map(float, pixels.max(0)))
+    size = (source.shape[1] // 2, source.shape[0] // 2)
+    grid = Grid.covering(box, size, max(round(frame.unit / 60), 1))
+    places = frame.flat(grid.nodes).reshape(-1, 2)
+    window = _window(places, bottom)[:, None]
+    controls = _Controls(frame, lips, bottom)
+    upper, lower = (controls.matrix(places, which) * window for which in (0, 1))
+    return Slit(grid, (upper, lower), source)
 
 
 class _Controls:

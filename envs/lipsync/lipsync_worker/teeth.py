@@ -72,13 +72,16 @@ def photo_teeth(
     top = canvas.curve(*flat[[*_ring(lips, 0)]].T)
     bottom = canvas.curve(*flat[[*_ring(lips, 1)]].T)
     split, cavity_between = _split(canvas, seen, top, bottom)
+
     y = canvas.y[:, None]
-    inset = 0.012
+    mixed = 0.007 + 1.2 / frame.unit  # at the lips' edges, where the photo mixes them with the teeth
+    inset = mixed + 0.005
     rows = np.clip((np.maximum(y, top + inset) - TOP) * canvas.scale, 0, canvas.height - 1)
     columns = np.broadcast_to(np.arange(canvas.width, dtype=np.float32), rows.shape)
     extended = cv2.remap(seen, columns, rows.astype(np.float32), cv2.INTER_LINEAR)
     corner = smoothstep(bottom - top, 0.004, 0.03)
-    fade = 0.02 if cavity_between else 0.012
+    fade = 0.02 if cavity_between else 0.010
+    split = split if cavity_between else split - mixed
     alpha = (1 - smoothstep(y, split - fade, split)) * smoothstep(y, top - 0.06, top - 0.03) * corner
     upper = _sprite(extended, alpha)
     if not cavity_between:
@@ -109,7 +112,7 @@ def _split(canvas: Canvas, seen: Floats, top: Floats, bottom: Floats) -> tuple[F
             depth.append(float(profile[darkest] / max(profile.max(), 1)))
         split[column] = canvas.y[rows[darkest]]
     if not depth or np.median(depth) > 0.5:
-        return bottom - 0.002, False
+        return bottom, False
     width = int(canvas.scale * 0.12) | 1
     return cv2.blur(split[None], (width, 1))[0], True
 

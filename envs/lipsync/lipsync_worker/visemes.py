@@ -47,16 +47,16 @@ def _vowel(jaw: float, *, wide: float = 0.0, rounded: float = 0.0, lift: float =
 
 _BILABIAL = _make(jaw=0.12, close=1.0, jaw_rules=0.35, lips_rule=0.1)
 _LABIODENTAL = _make(jaw=0.10, dental=1.0, jaw_rules=0.6, lips_rule=0.2)
-_INTERDENTAL = _make(jaw=0.20, tongue=0.9, lower=0.15, jaw_rules=0.8, **{"raise": 0.2})
-_ALVEOLAR = _make(jaw=0.17, tongue=0.6, lower=0.15, jaw_rules=0.6, **{"raise": 0.12})
-_LATERAL = _make(jaw=0.26, tongue=1.0, lower=0.1, jaw_rules=0.6, **{"raise": 0.1})
+_INTERDENTAL = _make(jaw=0.16, tongue=0.9, lower=0.15, jaw_rules=0.8, **{"raise": 0.2})
+_ALVEOLAR = _make(jaw=0.12, tongue=0.6, lower=0.15, jaw_rules=0.6, **{"raise": 0.12})
+_LATERAL = _make(jaw=0.20, tongue=1.0, lower=0.1, jaw_rules=0.6, **{"raise": 0.1})
 _SIBILANT = _make(jaw=0.05, wide=0.3, lower=0.35, jaw_rules=0.9, lips_rule=0.3, **{"raise": 0.22})
 _POSTALVEOLAR = _make(jaw=0.10, round=0.55, lower=0.4, jaw_rules=0.9, lips_rule=0.8, **{"raise": 0.3})
-_VELAR = _make(jaw=0.24, jaw_rules=0.35, lips_rule=0.05)
-_RHOTIC = _make(jaw=0.18, round=0.5, lower=0.15, jaw_rules=0.6, lips_rule=0.6)
-_GLIDE_W = _make(jaw=0.08, round=1.0, jaw_rules=0.9, lips_rule=1.0)
+_VELAR = _make(jaw=0.18, jaw_rules=0.35, lips_rule=0.05)
+_RHOTIC = _make(jaw=0.13, round=0.5, lower=0.15, jaw_rules=0.6, lips_rule=0.6)
+_GLIDE_W = _make(jaw=0.06, round=1.0, jaw_rules=0.9, lips_rule=1.0)
 _GLIDE_J = _make(jaw=0.12, wide=0.6, jaw_rules=0.6, lips_rule=0.6)
-_GLOTTAL = _make(jaw=0.25, jaw_rules=0.08, lips_rule=0.02)
+_GLOTTAL = _make(jaw=0.22, jaw_rules=0.08, lips_rule=0.02)
 
 NEUTRAL = _make(jaw=0.2, jaw_rules=0.4)
 """A small opening, for sounds that the table does not hold."""
@@ -70,7 +70,7 @@ _VOWELS = {
     "ɨ": _vowel(0.24, wide=0.3, rule=0.4), "ʉ": _vowel(0.22, rounded=0.8), "ɯ": _vowel(0.24, wide=0.2),
     "u": _vowel(0.20, rounded=1.0, rule=1.0), "ʊ": _vowel(0.28, rounded=0.7),
     "e": _vowel(0.40, wide=0.6, lift=0.15), "ø": _vowel(0.40, rounded=0.8), "o": _vowel(0.42, rounded=0.85),
-    "ə": _vowel(0.34, rule=0.3), "ɘ": _vowel(0.36, rule=0.4), "ɵ": _vowel(0.36, rounded=0.5),
+    "ə": _vowel(0.30, rule=0.3), "ɘ": _vowel(0.36, rule=0.4), "ɵ": _vowel(0.36, rounded=0.5),
     "ɚ": _vowel(0.30, rounded=0.35, rule=0.5), "ɝ": _vowel(0.36, rounded=0.4, rule=0.6),
     "ɜ": _vowel(0.42, rounded=0.25, rule=0.5), "ɤ": _vowel(0.40, rule=0.4),
     "ɛ": _vowel(0.56, wide=0.45, lift=0.2), "œ": _vowel(0.55, rounded=0.6), "ɔ": _vowel(0.60, rounded=0.6),

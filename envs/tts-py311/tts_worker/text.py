@@ -35,6 +35,12 @@ NEVER_LAST = frozenset(
 BEFORE_NUMBER = frozenset({"no", "nos", "p", "art", "sec", "par"})
 """Words that are abbreviations only where a number follows: "No. 5", but "He said no. We left."."""
 
+STARTERS = frozenset("a an and as at but for he her his i if in it my no on our she so that the their then there these"
+                     " they this to we what when where who why yes you your".split())  # fmt: skip
+"""Words that, written large behind "U.S." or "p.m.", begin a sentence; a name there does not."""
+
+_ACRONYM = re.compile(r"(?:[a-z]\.)+[a-z]")
+_WORD = re.compile(r"\W*(\w*)")
 _GAP = re.compile(r"(?P<stop>[.!?…][.!?…\"'”’»)\]]*)?(?P<gap>\s+)(?=\S)")
 _CLAUSE = re.compile(r"[,;:—–]\s+")
 _LINK = re.compile(r"!?\[([^\[\]]*)\]\([^()]*\)")
@@ -215,6 +221,9 @@ def _is_last(text: str, match: re.Match[str]) -> bool:
     word = before.rsplit(maxsplit=1)[-1].lstrip("([\"'“‘").lower() if before.strip() else ""
     if word in BEFORE_NUMBER:
         return not following.isdigit()
+    if _ACRONYM.fullmatch(word) and word not in NEVER_LAST:
+        start = _WORD.match(text, match.end())
+        return start is not None and start[1].lower() in STARTERS
     is_initial = len(word) == 1 and word.isalpha() and word != "i"
     return word not in NEVER_LAST and not is_initial
 

@@ -1,0 +1,152 @@
+"""Reads a recording, whatever its format, as mono samples at the rate that is wanted.
+
+FFmpeg (inside PyAV's wheel) decodes and resamples piece by piece, so one path serves wav, flac, ogg,
+mp3, m4a and the sound of a video. What is too large or too long is refused before it fills memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import av
+import av.container
+import numpy as np
+import numpy.typing as npt
+
+from shared_schema.errors import RecordingError
+from shared_schema.limits import MAX_RECORDING_BYTES, MAX_VOICE_SECONDS, MIB, MIN_VOICE_SECONDS
+
+__all__ = ["Samples", "read_recording", "resampled"]
+
+Samples = npt.NDArray[np.float32]
+
+FORMATS = "wav,w64,rf64,aiff,caf,au,flac,ogg,mp3,aac,mov,mp4,m4a,matroska,webm,amr,ac3,wv,ape,tta,asf"
+"""The containers that are opened. Play lists and image sequences, which name further files, are not."""
+
+DECLARES_LENGTH = frozenset({"wav", "w64", "aiff", "caf", "au", "flac", "mov,mp4,m4a,3gp,3g2,mj2", "wv"})
+"""The containers whose header says how long the sound is, so that a cut file is noticed."""
+
+SILENCE = 10 ** (-60 / 20)
+"""A recording whose loudest 50 ms stay below -60 dB of full scale holds no voice."""
+
+LOWEST_RATE, HIGHEST_RATE = 4_000, 768_000
+CUT_SECONDS = 0.25
+
+_SUPPORTED = "Give a wav, flac, ogg, mp3 or m4a file."
+
+
+def read_recording(
+    path: Path,
+    rate: int,
+    *,
+    shortest: float = MIN_VOICE_SECONDS,
+    longest: float = MAX_VOICE_SECONDS,
+) -> Samples:
+    """The recording as (N,) samples in [-1, 1] at `rate` Hz, its channels averaged.
+
+    `shortest` and `longest` are seconds. RecordingError where the file is missing, empty, too large,
+    no sound, damaged or cut short, holds no samples or ones that are not numbers, is silent, or its
+    length is out of bounds.
+    """
+    _check_file(path)
+    try:
+        with av.open(path, options={"format_whitelist": FORMATS, "protocol_whitelist": "file"}) as container:
+            samples = _read(container, path.name, rate, longest)
+    except av.FFmpegError as error:
+        raise RecordingError(f"{path.name} is damaged, or not a sound recording.", _SUPPORTED) from error
+    seconds = len(samples) / rate
+    if not len(samples):
+        raise RecordingError(f"{path.name} holds no sound: it has no samples.", _SUPPORTED)
+    if seconds < shortest:
+        raise RecordingError(
+            f"{path.name} is {seconds:.1f} seconds long, too short: at least {shortest:g} are needed.",
+            "Record ten seconds or more of clear speech.",
+        )
+    if _loudest(samples, rate) < SILENCE:
+        raise RecordingError(f"{path.name} is silent.", "Give a recording in which somebody speaks.")
+    return samples
+
+
+def resampled(samples: Samples, rate: int, wanted: int) -> Samples:
+    """Mono samples at another rate (Hz)."""
+    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples[None]), format="fltp", layout="mono")
+    frame.rate = rate
+    resampler = av.AudioResampler(format="fltp", rate=wanted)
+    return np.concatenate([_mono(resampler.resample(frame)), _mono(resampler.resample(None))])
+
+
+def _check_file(path: Path) -> None:
+    """RecordingError where there is no use in opening this file."""
+    try:
+        if not path.is_file():
+            raise RecordingError(f"There is no recording {path.name}.", "Check the path.")
+        size = path.stat().st_size
+        with path.open("rb"):
+            pass
+    except OSError as error:
+        raise RecordingError(f"{path.name} cannot be read: {error.strerror}.", "Check its permissions.") from error
+    if size == 0:
+        raise RecordingError(f"{path.name} is empty.", _SUPPORTED)
+    if size > MAX_RECORDING_BYTES:
+        raise RecordingError(
+            f"{path.name} has {size / MIB:.0f} MiB, more than {MAX_RECORDING_BYTES / MIB:.0f} MiB.",
+            "A minute of speech is enough: cut the recording.",
+        )
+
+
+def _read(container: av.container.InputContainer, name: str, rate: int, longest: float) -> Samples:
+    if not container.streams.audio:
+        raise RecordingError(f"{name} has no sound in it.", _SUPPORTED)
+    stream = container.streams.audio[0]
+    if not LOWEST_RATE <= stream.rate <= HIGHEST_RATE:
+        raise RecordingError(f"{name} has {stream.rate} samples a second, which no recorder makes.", _SUPPORTED)
+    decoded = 0
+    pieces: list[Samples] = []
+    for frame, converted in _converted(container, stream, rate):
+        decoded += frame.samples if frame is not None else 0
+        if decoded > longest * stream.rate:
+            raise RecordingError(
+                f"{name} is longer than {longest:g} seconds.", "A minute of speech is enough: cut the recording."
+            )
+        if not np.isfinite(converted).all():
+            raise RecordingError(f"{name} holds samples that are not numbers.", "Export the recording once more.")
+        pieces.append(converted)
+    declared = _declared_seconds(container, stream)
+    if declared is not None and decoded / stream.rate < declared - CUT_SECONDS:
+        raise RecordingError(
+            f"{name} is cut short: it says {declared:.1f} seconds and holds {decoded / stream.rate:.1f}.",
+            "Copy or export the recording once more.",
+        )
+    return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
+
+
+def _converted(
+    container: av.container.InputContainer, stream: Any, rate: int
+) -> Iterator[tuple[av.AudioFrame | None, Samples]]:
+    """Each decoded frame (None at the end, for what the resampler still held) and its mono samples."""
+    resampler = av.AudioResampler(format="fltp", rate=rate)
+    for frame in container.decode(stream):
+        frame.pts = None  # gaps and jumps of broken time stamps are no concern of a voice's measure
+        yield frame, _mono(resampler.resample(frame))
+    yield None, _mono(resampler.resample(None))
+
+
+def _mono(frames: list[av.AudioFrame]) -> Samples:
+    averaged = [frame.to_ndarray().mean(axis=0, dtype=np.float32) for frame in frames]
+    return np.concatenate(averaged) if averaged else np.zeros(0, np.float32)
+
+
+def _declared_seconds(container: av.container.InputContainer, stream: Any) -> float | None:
+    """How long the header says the sound is; None where the container's word is an estimate."""
+    if container.format.name not in DECLARES_LENGTH or stream.duration is None:
+        return None
+    return float(stream.duration * stream.time_base)
+
+
+def _loudest(samples: Samples, rate: int) -> float:
+    """The root mean square of the loudest 50 ms."""
+    size = min(len(samples), rate // 20)
+    blocks = samples[: len(samples) // size * size].reshape(-1, size)
+    return float(np.sqrt(np.mean(np.square(blocks), axis=1)).max())

@@ -1,0 +1,87 @@
+"""hibari: a small English voice that comes inside its wheel, matched to a recording where one is given."""
+
+from __future__ import annotations
+
+import os
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, ClassVar
+
+from shared_schema.engine import Availability, Context, Engine
+from shared_schema.errors import EngineUnavailable, LanguageUnknown
+from shared_schema.messages import Task
+from shared_schema.stages import SpeechOutcome, SpeechParams, Stage
+
+if TYPE_CHECKING:
+    from tts_worker.speaker import Speaker
+
+__all__ = ["HibariEngine"]
+
+PACKAGES = {"hibari": "hibari-tts", "onnxruntime": "onnxruntime", "scipy": "scipy", "av": "av"}
+"""The modules it imports, and the packages that hold them."""
+
+THREADS_VARIABLE = "AVATAR_TTS_THREADS"
+"""Threads of one inference; one is enough for eighty times real time."""
+
+
+class HibariEngine(Engine):
+    """American English in one female voice, and in others by matching.
+
+    Its wheel also holds British word lists, but only an American voice, which never learnt their vowels.
+    """
+
+    name: ClassVar[str] = "hibari"
+    stage: ClassVar[Stage] = Stage.SPEECH
+    version: ClassVar[str] = "0.2.1+1"
+    summary: ClassVar[str] = "small English voice on the CPU, matched to your recording in pitch and timbre"
+    languages: ClassVar[tuple[str, ...]] = ("en", "en-us")
+    needs: ClassVar[tuple[str, ...]] = ("text",)
+
+    def __init__(self) -> None:
+        self._speaker: Speaker | None = None
+
+    @classmethod
+    def availability(cls) -> Availability:
+        """Ready where its packages are installed: they hold all that it needs."""
+        missing = [package for module, package in PACKAGES.items() if find_spec(module) is None]
+        if missing:
+            return Availability(
+                ready=False,
+                lacks=f"The package {missing[0]} is not installed in the tts environment.",
+                remedy="Run `avatar envs sync tts`.",
+            )
+        return Availability(ready=True)
+
+    def load(self) -> None:
+        """Load the model, the word lists and the tagger."""
+        from tts_worker.speaker import Speaker  # noqa: PLC0415 - imports what makes a start slow
+
+        self._speaker = Speaker(threads=int(os.environ.get(THREADS_VARIABLE, "1")))
+
+    def unload(self) -> None:
+        """Forget the model."""
+        self._speaker = None
+
+    def run(self, task: Task, context: Context) -> SpeechOutcome:
+        """Speak the text into `speech.wav` (24 kHz, mono, 16 bit) and `timings.jsonl`.
+
+        TextError, LanguageUnknown, RecordingError for what the user gave; Cancelled.
+        """
+        if self._speaker is None:
+            raise EngineUnavailable("The hibari engine is not loaded.", "Load it before a task.")
+        if not isinstance(task.params, SpeechParams):
+            raise TypeError(f"hibari takes speech parameters, not {type(task.params).__name__}")
+        _check_language(task.params.language)
+        return self._speaker.speak(
+            context.input("text"), context.optional_input("voice"), task.params.speed, _spoken(), context
+        )
+
+
+def _check_language(language: str) -> None:
+    if language.lower().replace("_", "-") not in HibariEngine.languages:
+        raise LanguageUnknown(
+            f"hibari does not speak {language!r}; it speaks {_spoken()}.", "Choose one of these with --language."
+        )
+
+
+def _spoken() -> str:
+    return " and ".join(f"{tag!r}" for tag in HibariEngine.languages)

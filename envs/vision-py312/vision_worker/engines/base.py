@@ -1,0 +1,46 @@
+"""What the engines of this worker share: the face networks, started when first needed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shared_schema.engine import Availability, Engine
+from vision_worker import packages
+
+if TYPE_CHECKING:
+    from vision_worker.faces import FaceFinder
+
+__all__ = ["FaceEngine"]
+
+
+class FaceEngine(Engine):
+    """Base of the engines that look for a face."""
+
+    version = packages.version_with("1")
+
+    def __init__(self) -> None:
+        self._finder: FaceFinder | None = None
+
+    @classmethod
+    def availability(cls) -> Availability:
+        """Ready where the face networks and the picture libraries are."""
+        return packages.availability()
+
+    @property
+    def finder(self) -> FaceFinder:
+        """The face networks, started."""
+        if self._finder is None:
+            from vision_worker.faces import FaceFinder  # noqa: PLC0415 - two seconds of imports
+
+            self._finder = FaceFinder()
+        return self._finder
+
+    def load(self) -> None:
+        """Start the face networks."""
+        _ = self.finder
+
+    def unload(self) -> None:
+        """Free the face networks."""
+        if self._finder is not None:
+            self._finder.close()
+            self._finder = None

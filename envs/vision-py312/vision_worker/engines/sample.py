@@ -1,0 +1,23 @@
+"""The portrait that ships with the worker, for a first run without a photo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from shared_schema.engine import Context
+from vision_worker.engines.photo import PortraitEngine
+from vision_worker.samples import PORTRAIT
+
+__all__ = ["SampleEngine"]
+
+
+class SampleEngine(PortraitEngine):
+    """The astronaut Eileen Collins; source and licence stand in `samples/SOURCES.md`."""
+
+    name = "sample"
+    summary = "the sample portrait: the astronaut Eileen Collins (NASA, public domain)"
+    source = "sample portrait of Eileen Collins (NASA)"
+
+    def picture(self, context: Context) -> Path:  # noqa: ARG002 - the same for every task
+        """The picture in the package."""
+        return PORTRAIT

@@ -1,0 +1,84 @@
+"""One face of a picture: MediaPipe's 478 points in pixels, and what can be read off them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared_schema.records import FaceMesh
+
+__all__ = ["POINT_COUNT", "Box", "Face", "Points"]
+
+Points = NDArray[np.float64]
+"""Shape (478, 3): x and y in pixels, z in the same unit, smaller is nearer."""
+
+Box = tuple[float, float, float, float]
+"""Left, top, right, bottom, in pixels."""
+
+POINT_COUNT: Final = 478
+
+_TEMPLES: Final = (234, 454)
+_EYE_CORNERS: Final = (33, 133, 362, 263)
+
+# Points that mirror each other in the face's plane of symmetry, the subject's right side first.
+_MIRRORED: Final = ((33, 263), (133, 362), (61, 291), (50, 280), (117, 346), (64, 294), (234, 454))
+
+
+@dataclass(frozen=True)
+class Face:
+    """The points of one face, shape (478, 3), in pixels of the picture it was found in."""
+
+    points: Points
+
+    @property
+    def box(self) -> Box:
+        """What the mesh covers: from the hairline to the chin, from ear to ear."""
+        (left, top), (right, bottom) = self.points[:, :2].min(0), self.points[:, :2].max(0)
+        return float(left), float(top), float(right), float(bottom)
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """The middle of the box."""
+        left, top, right, bottom = self.box
+        return (left + right) / 2, (top + bottom) / 2
+
+    @property
+    def width(self) -> float:
+        """From temple to temple, in pixels; a turned face is as wide as it would be from the front."""
+        right, left = self.points[list(_TEMPLES)]
+        return float(np.linalg.norm(left - right))
+
+    @property
+    def eye_level(self) -> float:
+        """Mean height of the corners of the eyes, in pixels from the picture's top."""
+        return float(self.points[list(_EYE_CORNERS), 1].mean())
+
+    @property
+    def yaw(self) -> float:
+        """How far the head is turned to the side, in degrees; positive towards the picture's right.
+
+        The lines between mirrored points are all normal to the plane of symmetry. For a head rolled, pitched
+        and then turned, R = Rz(roll) Ry(yaw) Rx(pitch), the depth of that normal R e_x is -sin(yaw), whatever
+        roll and pitch are.
+        """
+        lines = np.stack([self.points[left] - self.points[right] for right, left in _MIRRORED])
+        normal = (lines / np.linalg.norm(lines, axis=1, keepdims=True)).sum(axis=0)
+        return math.degrees(math.asin(float(normal[2] / np.linalg.norm(normal))))
+
+    def moved(self, scale: float, left: float, top: float) -> Face:
+        """The face in a picture that was cut at (left, top) and then scaled."""
+        return Face((self.points - (left, top, 0.0)) * scale)
+
+    def inside(self, width: int, height: int) -> Face:
+        """The face with points that lie beyond the picture's edge brought to the edge."""
+        limit = np.array([width - 1, height - 1, np.inf])
+        return Face(np.clip(self.points, (0.0, 0.0, -np.inf), limit))
+
+    def mesh(self, width: int, height: int) -> FaceMesh:
+        """The record that `face.json` holds, for a picture of this size."""
+        points = [(float(x), float(y), float(z)) for x, y, z in self.inside(width, height).points.round(3)]
+        return FaceMesh(width, height, round(self.yaw, 2), points)
