@@ -4,8 +4,8 @@
                         └──interpreter gone or wrong, folder moved──> broken ──sync──> ready
 
 Looking is cheap: small files are read and nothing is run. `sync` does the work, in
-`orchestrator.installer`. Standard library only and Python 3.9: `python3 -m orchestrator.environments
-sync` is how a fresh machine begins.
+`orchestrator.installer`. Standard library only and Python 3.9: `orchestrator.bootstrap` uses it before any
+environment exists.
 """
 
 from __future__ import annotations
@@ -106,9 +106,8 @@ class Environment:
         """Look at what is there, in under 5 ms."""
         stamp = _read_stamp(self.venv / STAMP_NAME)
         if not stamp:
-            unfinished = self.venv.is_dir()
-            words = f"The set-up of the {self.name} environment did not finish."
-            return Installed(State.MISSING, words if unfinished else f"The {self.name} environment is not set up.")
+            words = "was not set up to the end" if self.venv.is_dir() else "is not set up"
+            return Installed(State.MISSING, f"The {self.name} environment {words}.")
         python = _configured_version(self.venv / "pyvenv.cfg")
         kind = stamp["kind"] if stamp.get("kind") in self.kinds else "base"
         fault = self._fault(stamp, python)
@@ -172,13 +171,16 @@ def sync(names: Iterable[str], kind: str = "base", *, quiet: bool = False, force
     Progress goes to stderr, unless `quiet`. With `force`, what was added by hand is removed too.
     Raises EnvironmentMissing where that is not possible, InputError for a name or kind there is not.
     """
+    names = list(names)
     unknown = [name for name in names if name not in ENVIRONMENTS]
     if unknown:
         raise InputError(f"There is no environment {unknown[0]!r}.", f"There are {', '.join(ENVIRONMENTS)}.")
     prepare([ENVIRONMENTS[name] for name in names], kind, quiet=quiet, force=force)
 
 
-def prepare(environments: Iterable[Environment], kind: str, *, quiet: bool = False, force: bool = False) -> None:
+def prepare(
+    environments: Iterable[Environment], kind: str, *, quiet: bool = False, force: bool = False
+) -> None:
     """`sync` for environments in hand, which may lie elsewhere."""
     wanted = [environment for environment in environments if force or not environment.is_ready(kind)]
     for environment in wanted:
@@ -207,16 +209,10 @@ def _read_stamp(path: Path) -> dict[str, str]:
 
 
 def _configured_version(path: Path) -> str:
-    """The interpreter's version as pyvenv.cfg says it: uv writes `version_info`, the venv module `version`."""
+    """The version in pyvenv.cfg: uv writes it as `version_info`, the venv module as `version`."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError:
         return ""
     settings = dict(line.replace(" ", "").split("=", 1) for line in lines if "=" in line)
     return settings.get("version_info") or settings.get("version", "")
-
-
-if __name__ == "__main__":
-    from orchestrator.bootstrap import main
-
-    main()

@@ -55,6 +55,23 @@ class Interpreter:
         return "Python {}.{}.{}".format(*self.version)
 
 
+@dataclass(frozen=True)
+class _Answer:
+    """What an interpreter says to the probe."""
+
+    implementation: str
+    version: list[int]
+    free_threaded: bool
+    executable: str
+    lacks: list[str]
+
+    @property
+    def fault(self) -> str:
+        if self.free_threaded:
+            return "is a free-threaded build"
+        return f"was built without {', '.join(self.lacks)}" if self.lacks else ""
+
+
 def find_interpreter(version: str, environ: Mapping[str, str] | None = None) -> Interpreter:
     """The newest CPython of `version` ("3.11") on this machine; EnvironmentMissing where there is none."""
     wanted = tuple(int(part) for part in version.split("."))
@@ -62,14 +79,13 @@ def find_interpreter(version: str, environ: Mapping[str, str] | None = None) -> 
     unusable: list[str] = []
     for candidate in _candidates(version, os.environ if environ is None else environ):
         answer = _ask(candidate)
-        if answer is None or tuple(answer["version"][:2]) != wanted or answer["implementation"] != "cpython":
+        if answer is None or tuple(answer.version[:2]) != wanted or answer.implementation != "cpython":
             continue
-        fault = _fault(answer)
-        if fault:
-            unusable.append(f"{candidate} {fault}")
+        if answer.fault:
+            unusable.append(f"{candidate} {answer.fault}")
         else:
-            major, minor, patch = answer["version"]
-            usable.append(Interpreter(Path(answer["executable"]), (major, minor, patch)))
+            major, minor, patch = answer.version
+            usable.append(Interpreter(Path(answer.executable), (major, minor, patch)))
     if not usable:
         raise _missing(version, unusable)
     return max(usable, key=lambda interpreter: interpreter.version)
@@ -115,7 +131,7 @@ def _folders(version: str, environ: Mapping[str, str]) -> Iterator[Path]:
         yield from sorted(prefix.glob("envs/*/bin"))
 
 
-def _ask(candidate: Path) -> dict[str, object] | None:
+def _ask(candidate: Path) -> _Answer | None:
     """What the candidate says of itself; None where it does not run, as a shim of another version."""
     command = [str(candidate), "-I", "-S", "-c", _PROBE]
     try:
@@ -127,23 +143,15 @@ def _ask(candidate: Path) -> dict[str, object] | None:
             timeout=PATIENCE,
             check=True,
         )
-        answer = json.loads(done.stdout)
-    except (OSError, subprocess.SubprocessError, ValueError):
+        return _Answer(**json.loads(done.stdout))
+    except (OSError, subprocess.SubprocessError, ValueError, TypeError):
         return None
-    return answer if isinstance(answer, dict) else None
-
-
-def _fault(answer: Mapping[str, object]) -> str:
-    if answer["free_threaded"]:
-        return "is a free-threaded build"
-    lacks = answer["lacks"]
-    return f"was built without {', '.join(lacks)}" if isinstance(lacks, list) and lacks else ""
 
 
 def _missing(version: str, unusable: list[str]) -> EnvironmentMissing:
     known = f" ({'; '.join(unusable)})" if unusable else ""
     return EnvironmentMissing(
         f"Python {version} is not on this machine{known}.",
-        f"Get it with `uv python install {version}`, with `pyenv install {version}`,"
-        f" or on Ubuntu from the deadsnakes archive: `sudo apt install python{version}`.",
+        f"Get it with `pyenv install {version}`, with `uv python install {version}`,"
+        f" or on Ubuntu from the deadsnakes archive with `sudo apt install python{version}`.",
     )

@@ -48,11 +48,13 @@ class Job:
             raise OutputError(f"The folder for jobs {base} cannot be used: {error.strerror}.") from error
         assert lock is not None  # noqa: S101 - the folder's name is new and random
         self._lock = lock
+        self._sources: dict[str, Path] = {}
 
     def add_file(self, role: str, source: Path) -> FileRef:
         """Copy a file of the user's in. The role's InputError where it is missing, empty or too large."""
         noun, bound, error_type = _BOUNDS[role]
         target = self.folder / f"input-{role}"
+        self._sources[target.name] = source
         descriptor, size = _open_input(source, noun, error_type)
         with os.fdopen(descriptor, "rb") as file:
             if size > bound:
@@ -92,6 +94,12 @@ class Job:
                 )
             accepted[artifact.name] = artifact.file
         return accepted
+
+    def in_users_words(self, message: str) -> str:
+        """A worker's sentence with the names of the user's own files in place of the copies'."""
+        for copy, source in self._sources.items():
+            message = message.replace(copy, str(source))
+        return message
 
     def path(self, reference: FileRef) -> Path:
         """Where a file of this job is."""

@@ -10,6 +10,7 @@ from orchestrator.choice import choose
 from orchestrator.job import Job
 from orchestrator.launcher import WORKER_OF
 from orchestrator.supervisor import Supervisor
+from shared_schema.errors import AvatarError
 from shared_schema.messages import Chunk, EngineInfo, FileRef, Progress, Result, Task
 from shared_schema.stages import Outcome, Params, Stage
 
@@ -71,7 +72,11 @@ class Runner:
             params=params,
             seed=self._seed,
         )
-        result = await worker.run(task, _Relay(stage, self._watcher))
+        try:
+            result = await worker.run(task, _Relay(stage, self._watcher))
+        except AvatarError as error:
+            error.message = self._job.in_users_words(error.message)
+            raise
         report = self._report(stage, info, why, time.monotonic() - began, result)
         self._watcher.finished(report)
         return report

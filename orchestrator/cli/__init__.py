@@ -35,10 +35,8 @@ avatar.add_command(envs)
 def main() -> NoReturn:
     """Run the command line; exit with its status."""
     try:
-        avatar.main(prog_name="avatar", standalone_mode=False)
-        status = 0
-    except click.exceptions.Exit as ending:
-        status = ending.exit_code
+        # Not standalone, click returns the status of an Exit that a command has raised.
+        status = avatar.main(prog_name="avatar", standalone_mode=False) or 0
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "avatar"
         status = _complain(f"{error.format_message()} See `{command} --help`.", error.exit_code)

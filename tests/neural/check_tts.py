@@ -51,10 +51,9 @@ def main() -> None:
         streamed = [token for _, (token, _latent) in zip(range(TOKENS), stream, strict=False)]
     assert whole.shape[1] > 0
     assert len(streamed) == TOKENS
-    print(
-        f"{Xtts.__name__} imports; {whole.shape[1]} tokens at once, {len(streamed)} streamed;"
-        f" torch {torch.__version__}, torchaudio {torchaudio.__version__}, transformers {transformers.__version__}"
-    )
+    print(f"{Xtts.__name__} imports; {whole.shape[1]} tokens at once, {len(streamed)} streamed")
+    for module in (torch, torchaudio, transformers):
+        print(f"{module.__name__} {module.__version__}")
 
 
 if __name__ == "__main__":

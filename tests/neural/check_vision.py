@@ -43,10 +43,9 @@ def main() -> None:
     assert bool(torch.isfinite(step).all())
     with mediapipe.solutions.face_mesh.FaceMesh(static_image_mode=True) as mesh:
         assert mesh.process(np.zeros((64, 64, 3), np.uint8)).multi_face_landmarks is None
-    print(
-        f"{StableDiffusionXLPipeline.__name__} and MediaPipe {mediapipe.__version__} work together;"
-        f" torch {torch.__version__}, diffusers {diffusers.__version__}, transformers {transformers.__version__}"
-    )
+    print(f"{StableDiffusionXLPipeline.__name__} imports; its denoiser works beside the face mesh")
+    for module in (torch, diffusers, transformers, mediapipe):
+        print(f"{module.__name__} {module.__version__}")
 
 
 if __name__ == "__main__":

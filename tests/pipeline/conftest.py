@@ -29,11 +29,13 @@ class Home:
     def environment(self) -> dict[str, str]:
         return {**os.environ, "AVATAR_HOME": str(self.path), "OMP_NUM_THREADS": "1", "COLUMNS": "80"}
 
-    def run(self, *arguments: object, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-        """Run `avatar` and wait for it."""
+    def run(
+        self, *arguments: object, stdin: str | None = None, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run `avatar` with further environment variables, and wait for it."""
         return subprocess.run(
             [AVATAR, *map(str, arguments)],
-            env=self.environment,
+            env={**self.environment, **variables},
             input=stdin,
             stdin=subprocess.DEVNULL if stdin is None else None,
             capture_output=True,

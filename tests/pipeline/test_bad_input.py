@@ -36,7 +36,7 @@ def folder(tmp_path: Path) -> Path:
 REFUSED: dict[str, tuple[Arguments, str]] = {
     "empty text": (lambda _f, _p: ["--text", ""], "text is empty"),
     "blank text": (lambda _f, _p: ["--text", " \n "], "text is empty"),
-    "only emoji": (lambda _f, _p: ["--text", "🙂🎉"], "nothing to say"),
+    "only emoji": (lambda _f, _p: ["--text", "🙂🎉"], "no word"),
     "another script": (lambda _f, _p: ["--text", "Привет, мир"], "en"),
     "a language nobody speaks": (lambda _f, _p: ["--language", "de"], "en-us"),
     "text twice": (lambda f, _p: ["--text", "a", "--text-file", f / "empty"], "Both --text and --text-file"),
@@ -49,15 +49,15 @@ REFUSED: dict[str, tuple[Arguments, str]] = {
     "a gigantic photo": (lambda f, _p: ["--portrait", f / "gigantic.jpg"], "MiB; at most"),
     "text as photo": (lambda _f, p: ["--portrait", p / "text.jpg"], "picture"),
     "a truncated photo": (lambda _f, p: ["--portrait", p / "truncated.jpg"], "truncated"),
-    "no face": (lambda _f, p: ["--portrait", p / "blank.png"], "no face"),
+    "no face": (lambda _f, p: ["--portrait", p / "blank.png"], "No face"),
     "two faces": (lambda _f, p: ["--portrait", p / "two.png"], "--face"),
     "a face that is not there": (lambda _f, p: ["--portrait", p / "two.png", "--face", "3"], "2 faces"),
-    "a tiny face": (lambda _f, p: ["--portrait", p / "tiny.png"], "small"),
+    "a tiny face": (lambda _f, p: ["--portrait", p / "tiny.png"], "at least 64"),
     "no such voice": (lambda f, _p: ["--voice", f / "missing.wav"], "no recording at"),
     "text as voice": (lambda f, _p: ["--voice", f / "text.wav"], "recording"),
     "a silent voice": (lambda f, _p: ["--voice", f / "silence.wav"], "silen"),
     "a voice too short": (lambda f, _p: ["--voice", f / "short.wav"], "short"),
-    "a voice without samples": (lambda f, _p: ["--voice", f / "nothing.wav"], "recording"),
+    "a voice without samples": (lambda f, _p: ["--voice", f / "nothing.wav"], "nothing.wav holds no sound"),
     "an unknown speech engine": (lambda _f, _p: ["--tts", "nobody"], "there are: hibari"),
     "an unknown portrait engine": (
         lambda _f, _p: ["--portrait-engine", "nobody"],
@@ -95,7 +95,7 @@ def test_with_json_the_refusal_is_an_object_too(home: Home, folder: Path, pictur
     refused = home.run("run", "-o", folder / "out.mp4", "--portrait", pictures / "blank.png", "--json")
     error = json.loads(refused.stdout)["error"]
     assert (refused.returncode, error["code"]) == (2, "bad-face")
-    assert "no face" in error["message"]
+    assert "No face" in error["message"]
 
 
 def test_the_lip_sync_stage_refuses_what_is_no_speech(home: Home, folder: Path) -> None:

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lipsync_worker import coarticulation, timeline
+from lipsync_worker import coarticulation, sound_driver, timeline
 from lipsync_worker.compositor import Compositor
 from lipsync_worker.encoder import VideoWriter
 from lipsync_worker.face_frame import FaceFrame
@@ -46,7 +46,9 @@ def animate(params: LipsyncParams, seed: int, context: Context) -> LipsyncOutcom
     compositor = Compositor(frame, photo, params, seed)
     rows = _poses(speech, timings, recording, count, rate)
     height, width = compositor.shape
-    with VideoWriter(context.output("video", "video.mp4"), (width, height), rate, speech, recording) as writer:
+    with VideoWriter(
+        context.output("video", "video.mp4"), (width, height), rate, speech, recording
+    ) as writer:
         for block in rows:
             for pose in block:
                 if writer.frames % REPORT_EVERY == 0:
@@ -63,7 +65,7 @@ def _poses(
     reference = Reference.of(features(analysis_blocks(speech)))
     levels = Levels(features(analysis_blocks(speech)))
     if timings is None:
-        raise NotImplementedError
+        return sound_driver.poses(levels, reference, count, rate)
     heard = Levels(features(analysis_blocks(speech)))
     track = timeline.segments(read_timings(timings), heard, reference, recording.seconds)
     return coarticulation.poses(track, levels, reference, count, rate)

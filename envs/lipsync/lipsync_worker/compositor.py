@@ -7,12 +7,12 @@ from fractions import Fraction
 import cv2
 import numpy as np
 
+from lipsync_worker.arrays import Floats, Picture, floats
 from lipsync_worker.blink import Blinks
 from lipsync_worker.eyes import Eye
-from lipsync_worker.face_frame import FaceFrame, Floats
+from lipsync_worker.face_frame import FaceFrame
 from lipsync_worker.mouth_layer import MouthLayer
 from lipsync_worker.pose import Param
-from lipsync_worker.slit import Picture
 from lipsync_worker.sway import STILL, HeadMotion, Sway
 from shared_schema.stages import LipsyncParams
 
@@ -71,6 +71,6 @@ def _doubled(photo: Picture) -> Picture:
     """The photo at twice its size, every second pixel as it was."""
     height, width = photo.shape[:2]
     size = (2 * width, 2 * height)
-    matrix = np.float32([[2, 0, 0], [0, 2, 0]])
+    matrix = floats([[2, 0, 0], [0, 2, 0]])
     large = cv2.warpAffine(photo, matrix, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(large, np.uint8)

@@ -12,14 +12,18 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from lipsync_worker.face_frame import FaceFrame, Floats
+from lipsync_worker.arrays import Floats
+from lipsync_worker.face_frame import FaceFrame
 from lipsync_worker.landmarks import LOWER_RINGS, UPPER_RINGS
 
-__all__ = ["refine"]
+__all__ = ["edge_cut", "refine"]
 
 PARTED = 0.03  # face units: lips further apart are parted
 REACH = 0.014  # how far the dark line may be from its landmarks, face units
-MARGIN, BLUR = 0.006, 1.0  # face units by which landmarks are off, and pixels over which a photo mixes colours
+MARGIN, BLUR = (
+    0.006,
+    1.5,
+)  # face units by which landmarks are off, and pixels over which a photo mixes colours
 STEP = 0.001
 COLUMNS = range(1, 10)
 
@@ -39,10 +43,15 @@ def refine(frame: FaceFrame, photo: Floats) -> FaceFrame:
     return replace(frame, points=points, local=local.astype(np.float32))
 
 
+def edge_cut(frame: FaceFrame) -> float:
+    """How far into the lip, face units, the edge of parted lips is cut."""
+    return MARGIN + BLUR / frame.unit
+
+
 def _parted(frame: FaceFrame) -> tuple[Floats, Floats]:
     """Shifts (11,) of the upper and the lower edge into the lip, face units along the down axis."""
     taper = 1 - np.square(np.linspace(-1, 1, 11, dtype=np.float32)) ** 2
-    cut = (MARGIN + BLUR / frame.unit) * taper
+    cut = edge_cut(frame) * taper
     return -cut, cut
 
 
@@ -63,7 +72,9 @@ def _colours(frame: FaceFrame, lab: Floats, place: Floats, along: Floats) -> Flo
     """Colours (n, 3) at steps `along` (n,) from a place, face units down the face."""
     line = place[:2] + along[:, None] * frame.axes[1, :2] * frame.unit
     maps = line[None].astype(np.float32)
-    return np.asarray(cv2.remap(lab, maps, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[0], np.float32)
+    return np.asarray(
+        cv2.remap(lab, maps, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[0], np.float32
+    )
 
 
 def _calm(shifts: Floats) -> Floats:

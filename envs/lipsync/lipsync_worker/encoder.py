@@ -35,7 +35,9 @@ class VideoWriter:
     Raises OutputError where the file cannot be written (folder gone, disk full).
     """
 
-    def __init__(self, path: Path, size: tuple[int, int], rate: Fraction, speech: Path, recording: Recording) -> None:
+    def __init__(
+        self, path: Path, size: tuple[int, int], rate: Fraction, speech: Path, recording: Recording
+    ) -> None:
         """`size` (width, height) in pixels, both even; `rate` frames a second; `speech` becomes the sound."""
         self.path, self.size, self.rate = path, size, rate
         self.frames = 0
@@ -54,7 +56,12 @@ class VideoWriter:
         return self
 
     def _add_video(self) -> VideoStream:
-        options = {"preset": "veryfast", "crf": "19", "threads": str(THREADS)}
+        options = {
+            "preset": "veryfast",
+            "crf": "17",
+            "threads": str(THREADS),
+            "x264-params": "chroma-qp-offset=-3",
+        }
         stream = self._container.add_stream("libx264", rate=self.rate, options=options)
         stream.width, stream.height = self.size
         stream.pix_fmt = "yuv420p"
@@ -133,6 +140,8 @@ class VideoWriter:
 
 def _output_error(path: Path, error: Exception) -> OutputError:
     if getattr(error, "errno", None) == errno.ENOSPC:
-        return OutputError(f"The disk is full: {path.name} could not be written.", "Free some space and try again.")
+        return OutputError(
+            f"The disk is full: {path.name} could not be written.", "Free some space and try again."
+        )
     reason = getattr(error, "strerror", None) or str(error)
     return OutputError(f"The video {path.name} could not be written: {reason}.")

@@ -8,9 +8,10 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from lipsync_worker.face_frame import FaceFrame, Floats
+from lipsync_worker.arrays import Floats, Picture, floats
+from lipsync_worker.face_frame import FaceFrame
 from lipsync_worker.landmarks import BROWS, EYES, LID_FOLDS
-from lipsync_worker.slit import Curves, Picture, Slit, opening, smooth
+from lipsync_worker.slit import Curves, Slit, opening, smooth
 from lipsync_worker.warp import Grid, interpolation, smoothstep
 
 __all__ = ["Eye"]
@@ -40,7 +41,7 @@ class Eye:
         self._edges = (upper, lower)
         self._ways = ((1 - LOWER_RISE) * gap, -LOWER_RISE * gap)
         self._frame = frame
-        self._lift = frame.offsets(np.float32([[0, -BROW_RISE, 0]]))[0]
+        self._lift = frame.offsets(floats([[0, -BROW_RISE, 0]]))[0]
         size = (source.shape[1] // 2, source.shape[0] // 2)
         points = np.concatenate([upper, lower, *folds, *brows])
         grid = self._grid(points, size)
@@ -70,8 +71,10 @@ class Eye:
         places = flat(grid.nodes).reshape(-1, 2)
         low, high = places.min(0), places.max(0)
         edge = np.linspace(0, 1, 9, dtype=np.float32)[:, None]
-        corners = np.float32([[low[0], low[1]], [high[0], low[1]], [high[0], high[1]], [low[0], high[1]]])
-        border = np.concatenate([a + edge * (b - a) for a, b in zip(corners, np.roll(corners, -1, 0), strict=True)])
+        corners = floats([[low[0], low[1]], [high[0], low[1]], [high[0], high[1]], [low[0], high[1]]])
+        border = np.concatenate(
+            [a + edge * (b - a) for a, b in zip(corners, np.roll(corners, -1, 0), strict=True)]
+        )
         margin = np.minimum(places - low, high - places).min(1)
         window = smoothstep(margin, 0.0, 0.045)[:, None]
         count = 2 * CONTOUR + sum(self._counts)
@@ -79,7 +82,7 @@ class Eye:
         ups, downs = identity[:CONTOUR], identity[CONTOUR : 2 * CONTOUR]
         rest = identity[2 * CONTOUR :]
         still = np.zeros((len(border), count), np.float32)
-        away, lash = np.float32([0, 0.05]), np.float32([0, LASH_BAND])
+        away, lash = floats([0, 0.05]), floats([0, LASH_BAND])
         layers = []
         for own, motion, beyond in ((upper, ups, away), (lower, downs, -away)):
             middle = slice(1, CONTOUR - 1)
@@ -116,9 +119,9 @@ class Eye:
     def _offsets(self, closure: float, brow: float) -> Floats:
         upper, lower = self._ways[0] * closure, self._ways[1] * closure
         centre = upper[1:-1]
-        fold = np.float32([FOLD]) * centre[np.linspace(0, len(centre) - 1, self._counts[0]).astype(int)]
+        fold = floats([FOLD]) * centre[np.linspace(0, len(centre) - 1, self._counts[0]).astype(int)]
         centre = lower[1:-1]
-        cheek = np.float32([CHEEK]) * centre[np.linspace(0, len(centre) - 1, self._counts[1]).astype(int)]
+        cheek = floats([CHEEK]) * centre[np.linspace(0, len(centre) - 1, self._counts[1]).astype(int)]
         brows = np.repeat(self._lift[None] * brow + 0.04 * upper[4:5], self._counts[2], axis=0)
         fold = fold + 0.5 * self._lift * brow
         return np.concatenate([upper, lower, fold, cheek, brows]).astype(np.float32)
@@ -131,7 +134,7 @@ class Eye:
         return moved[0], moved[1]
 
     def _show_eyeball(self, part: Picture, eyeball: Picture, curves: Curves) -> None:
-        start = np.float32([self.grid.left, self.grid.top])
+        start = floats([self.grid.left, self.grid.top])
         local = (curves[0] - start, curves[1] - start)
         box, mask = opening(local, (part.shape[1], part.shape[0]))
         if not box[2]:
@@ -148,7 +151,7 @@ class Eye:
 
         `opened` and `edge` (n, 2): the upper lid's edge with the eye open, and now.
         """
-        start = np.float32([self.grid.left, self.grid.top])
+        start = floats([self.grid.left, self.grid.top])
         box, mask = opening((opened - start, edge - start), (part.shape[1], part.shape[0]))
         left, top, width, height = box
         if not width:
@@ -159,11 +162,13 @@ class Eye:
         order = np.argsort(edge[:, 0])
         share = np.linspace(0, 1, len(edge), dtype=np.float32)[order]
         column = np.interp(across, edge[order, 0], share) * (len(self._lid) - 1)
-        skin = np.stack([np.interp(column, np.arange(len(self._lid)), channel) for channel in self._lid.T], axis=-1)
+        skin = np.stack(
+            [np.interp(column, np.arange(len(self._lid)), channel) for channel in self._lid.T], axis=-1
+        )
         seen = part[top : top + height, left : left + width]
         lid = seen.astype(np.float32)
         lid += (skin[None].astype(np.float32) - lid) * soft[..., None]
-        self._draw_lashes(lid, edge - start - np.float32([left, top]), closure)
+        self._draw_lashes(lid, edge - start - floats([left, top]), closure)
         seen[:] = np.clip(lid + 0.5, 0, 255).astype(np.uint8)
 
     def _draw_lashes(self, lid: Floats, edge: Floats, closure: float) -> None:
@@ -171,7 +176,9 @@ class Eye:
         line = np.zeros(lid.shape[:2], np.uint8)
         thick = max(round(self._frame.unit * 0.009), 1)
         points = np.round(edge[2:-2] * 16).astype(np.int32)
-        cv2.polylines(line, [points], isClosed=False, color=255, thickness=thick, lineType=cv2.LINE_AA, shift=4)
+        cv2.polylines(
+            line, [points], isClosed=False, color=255, thickness=thick, lineType=cv2.LINE_AA, shift=4
+        )
         soft = cv2.GaussianBlur(line, (0, 0), max(self._frame.unit * 0.004, 0.5)).astype(np.float32) / 255
         lid += (self._lash - lid) * (np.float32(0.8 * closure) * soft)[..., None]
 
@@ -184,10 +191,13 @@ class Eye:
         fold, below = folds
         above = brow[np.round(np.linspace(0, len(brow) - 1, len(fold))).astype(int)]
         seen, cheek = (
-            np.median(cv2.remap(blurred, places[None, 1:-1] * 2, None, cv2.INTER_LINEAR)[0].astype(np.float32), axis=0)
+            np.median(
+                cv2.remap(blurred, places[None, 1:-1] * 2, None, cv2.INTER_LINEAR)[0].astype(np.float32),
+                axis=0,
+            )
             for places in (fold + 0.22 * (above - fold), below)
         )
-        own = float(smoothstep(np.float32(seen.sum() / max(cheek.sum(), 1)), 0.5, 0.8))
+        own = float(smoothstep(floats(seen.sum() / max(cheek.sum(), 1)), 0.5, 0.8))
         across = cv2.remap(blurred, (fold + 0.22 * (above - fold))[None] * 2, None, cv2.INTER_LINEAR)[0]
         skin = 0.5 * across.astype(np.float32) + 0.5 * seen
         return np.asarray(own * skin + (1 - own) * 0.8 * cheek, np.float32)

@@ -9,15 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from lipsync_worker.arrays import Floats
 from lipsync_worker.landmarks import COUNT, SYMMETRIC_PAIRS
 from shared_schema.errors import FaceError
 from shared_schema.records import FaceMesh
 
-__all__ = ["FaceFrame", "Floats"]
-
-Floats = NDArray[np.float32]
+__all__ = ["FaceFrame"]
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ LOWER_RINGS: Final = (
 )
 
 JAW_LINE: Final = (58, 172, 136, 150, 149, 176, 148, 152, 377, 400, 378, 379, 365, 397, 288)
-CHIN: Final = (18, 200, 199, 175, 83, 313, 201, 421, 208, 428, 171, 396, 140, 369, 32, 262)
+CHIN: Final = (200, 199, 175, 201, 421, 208, 428, 171, 396, 140, 369, 32, 262)
 
 # What stays while the mouth moves: nose, cheek bones, the ears' side, below the eyes.
 FIXED: Final = (

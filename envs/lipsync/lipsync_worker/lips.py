@@ -10,19 +10,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from lipsync_worker.face_frame import FaceFrame, Floats
+from lipsync_worker.arrays import Floats, floats
+from lipsync_worker.face_frame import FaceFrame
 from lipsync_worker.landmarks import CHIN, FIXED, JAW_LINE, LOWER_RINGS, UPPER_RINGS
 from lipsync_worker.pose import Param
 from lipsync_worker.warp import smoothstep
 
 __all__ = ["Lips"]
 
-JAW_DROP = 0.145
+JAW_DROP = 0.158
 PUCKER_TRAVEL = 0.068  # of the corners: further, the cheeks would be seen to be drawn along
 NEUTRAL_HALF_WIDTH = 0.19  # of the lips' outer corners, median of faces at rest
-MEETING_SMILE, MEETING_OPEN = 0.60, 0.36  # where parted lips meet, 0 upper to 1 lower: a smile has lifted the
+MEETING_SMILE, MEETING_OPEN = 0.48, 0.36  # where parted lips meet, 0 upper to 1 lower: a smile has lifted the
 # upper lip from clenched teeth, an open jaw has taken the lower lip down
-RING_SHARE = np.float32([0, 1 / 3, 2 / 3, 1])[:, None]  # from the outer edge of a lip to the inner
+RING_SHARE = floats([0, 1 / 3, 2 / 3, 1])[:, None]  # from the outer edge of a lip to the inner
 
 
 class Lips:
@@ -80,7 +81,7 @@ class Lips:
         for lip, rest in ((upper, self.upper), (lower, self.lower)):
             lip[:, :, 0] += rest[:, :, 0] * (scale - 1)
         rise = max(float(self.line[5, 1] - self.line[[0, -1], 1].mean()) - 0.01, 0.0)
-        fall = relaxed * 0.9 * rise * np.abs(self.across) ** 2
+        fall = min(0.9 * relaxed + 0.4 * float(pose[Param.ROUND]), 1.0) * rise * np.abs(self.across) ** 2
         upper[:, :, 1] += fall
         lower[:, :, 1] += fall
 
@@ -103,14 +104,15 @@ class Lips:
 
     def _round(self, pose: Floats, upper: Floats, lower: Floats) -> None:
         """Corners in and lips forward, or corners out."""
-        pucker, wide = float(pose[Param.ROUND]), float(pose[Param.WIDE])
+        wide, shut = float(pose[Param.WIDE]), float(pose[Param.CLOSE])
+        pucker = float(pose[Param.ROUND]) * (1 - 0.35 * shut)
         inwards = min(0.36, PUCKER_TRAVEL / self.half_width)
         scale = (1 - inwards * pucker) * (1 + 0.13 * wide) * (1 - 0.05 * float(pose[Param.JAW])) - 1
         for lip, rest in ((upper, self.upper), (lower, self.lower)):
             lip[:, :, 0] += (rest[:, :, 0] + lip[:, :, 0]) * scale
             lip[:, :, 2] -= 0.05 * pucker * (1 - self.across**2)
         arch = (1 - self.across**2) * (1 - RING_SHARE)
-        upper[:, :, 1] -= 0.014 * pucker * arch - 0.008 * pucker * (1 - self.across**2) * RING_SHARE
+        upper[:, :, 1] -= 0.014 * pucker * arch - 0.015 * pucker * (1 - self.across**2) * RING_SHARE
         lower[:, :, 1] += 0.018 * pucker * arch
 
     def _tuck(self, pose: Floats, upper: Floats, lower: Floats) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lipsync_worker.face_frame import Floats
+from lipsync_worker.arrays import Floats
 from lipsync_worker.recording import ANALYSIS_RATE
 
 __all__ = ["BANDS", "FEATURES", "HOP_SECONDS", "Levels", "Reference", "features"]
@@ -27,7 +27,9 @@ def features(blocks: Iterable[Floats]) -> Iterator[Floats]:
     """Rows (n, FEATURES) of levels in dB; row i is about the time (i + 0.5) * HOP_SECONDS."""
     window = np.hanning(WINDOW + 2)[1:-1].astype(np.float32)
     scale = 2.0 / float(np.square(window).sum()) / WINDOW
-    edges = [slice(int(low * WINDOW / ANALYSIS_RATE), int(high * WINDOW / ANALYSIS_RATE)) for low, high in BANDS]
+    edges = [
+        slice(int(low * WINDOW / ANALYSIS_RATE), int(high * WINDOW / ANALYSIS_RATE)) for low, high in BANDS
+    ]
     kept = np.zeros(HOP // 2, np.float32)
     for block in _and_tail(blocks):
         kept = np.concatenate([kept, block])

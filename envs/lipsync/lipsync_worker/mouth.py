@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from lipsync_worker.face_frame import FaceFrame, Floats
+from lipsync_worker.arrays import Floats, floats
+from lipsync_worker.face_frame import FaceFrame
 from lipsync_worker.lips import JAW_DROP, Lips
 from lipsync_worker.palette import Palette
 from lipsync_worker.pose import Param
@@ -56,23 +57,29 @@ class MouthInterior:
         self._over(image, self._tongue, box, sway, 0.45 * jaw - lift)
         self._over(image, self._lower, box, sway, 0.92 * jaw)
         self._over(image, self._upper, box, sway, 0.0)
-        light = 1 - 0.45 * float(pose[Param.ROUND])  # pushed forward, the lips shade what is behind them
         image -= self.palette.cavity
-        image *= (light * self._shade(mask))[..., None]
+        image *= self._light(mask, float(pose[Param.ROUND]))
         return image + self.palette.cavity
 
-    def _over(self, image: Floats, sprite: Floats, box: tuple[int, int, int, int], sway: Floats, down: float) -> None:
-        matrix = self.canvas.to_picture(self.frame, np.float32([0, down]), sway)
+    def _over(
+        self, image: Floats, sprite: Floats, box: tuple[int, int, int, int], sway: Floats, down: float
+    ) -> None:
+        matrix = self.canvas.to_picture(self.frame, floats([0, down]), sway)
         matrix[:, 2] -= box[:2]
         placed = cv2.warpAffine(sprite, matrix, (box[2], box[3]), flags=cv2.INTER_LINEAR)
         image *= 1 - placed[..., 3:]
         image += placed[..., :3]
 
-    def _shade(self, mask: Floats) -> Floats:
-        """Lips keep the light out: dark near the edge of the opening, most under the upper lip."""
+    def _light(self, mask: Floats, pucker: float) -> Floats:
+        """What light (h, w, 3) the lips let in: little near the edge of the opening, least under the upper lip.
+
+        Lips pushed forward shade what is behind them. What comes through flesh is red.
+        """
         size = max(int(0.05 * self.frame.unit) | 1, 3)
         soft = cv2.blur(mask, (size, size), borderType=cv2.BORDER_CONSTANT)
         drop = max(int(0.012 * self.frame.unit), 1)
-        soft[drop:] = soft[:-drop].copy() if drop < len(soft) else soft[drop:]
+        if drop < len(soft):
+            soft[drop:] = soft[:-drop].copy()
         strength = 0.35 if self.from_photo else 0.55
-        return np.asarray(1 - strength * (1 - np.clip(soft * 1.5 - 0.35, 0, 1)), np.float32)
+        light = (1 - 0.65 * pucker) * (1 - strength * (1 - np.clip(soft * 1.5 - 0.35, 0, 1)))
+        return np.power(light[..., None], floats([1.5, 1.35, 1.0])).astype(np.float32)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from lipsync_worker.arrays import Floats, Picture, floats
 from lipsync_worker.contours import refine
-from lipsync_worker.face_frame import FaceFrame, Floats
+from lipsync_worker.face_frame import FaceFrame
 from lipsync_worker.lips import Lips
 from lipsync_worker.mouth import MouthInterior
 from lipsync_worker.regions import mouth_slit
@@ -17,7 +18,7 @@ __all__ = ["MouthLayer"]
 
 PARTED = 0.02  # face units: lips further apart show no line in the photo where they would meet
 LINE_GAP = 0.022  # face units: lips nearer than this begin to shade each other
-LINE_TINT = (0.42, 0.40, 0.50)  # BGR: what the shade between two lips leaves of their colour
+LINE_TINT = (0.52, 0.50, 0.60)  # BGR: what the shade between two lips leaves of their colour
 INNER_RINGS = (slice(33, 44), slice(77, 88))  # rows of a motion: inner edge of the upper and the lower lip
 
 
@@ -65,7 +66,7 @@ class MouthLayer:
         return moved[0], moved[1]
 
     def _open(self, part: Picture, curves: Curves, pose: Floats, sway: Floats) -> None:
-        start = np.float32([self.grid.left, self.grid.top])
+        start = floats([self.grid.left, self.grid.top])
         box, mask = opening((curves[0] - start, curves[1] - start), (part.shape[1], part.shape[0]))
         left, top, width, height = box
         if not width:
@@ -83,7 +84,7 @@ class MouthLayer:
         strength = 1 - float(gap) / LINE_GAP
         if strength <= 0:
             return
-        middle = (curves[0] + curves[1]) / 2 - np.float32([self.grid.left, self.grid.top])
+        middle = (curves[0] + curves[1]) / 2 - floats([self.grid.left, self.grid.top])
         edge = int(0.03 * unit) + 3
         low = np.maximum(np.floor(middle.min(0)).astype(int) - edge, 0)
         high = np.minimum(np.ceil(middle.max(0)).astype(int) + edge, part.shape[1::-1])
@@ -92,8 +93,11 @@ class MouthLayer:
         line = np.zeros((high[1] - low[1], high[0] - low[0]), np.uint8)
         points = np.round((middle - low) * 16).astype(np.int32)
         thick = max(round(0.007 * unit), 1)
-        cv2.polylines(line, [points], isClosed=False, color=255, thickness=thick, lineType=cv2.LINE_AA, shift=4)
-        soft = cv2.GaussianBlur(line, (0, 0), max(0.0045 * unit, 0.55)).astype(np.float32) / 255
+        cv2.polylines(
+            line, [points], isClosed=False, color=255, thickness=thick, lineType=cv2.LINE_AA, shift=4
+        )
+        soft = cv2.GaussianBlur(line, (0, 0), max(0.0045 * unit, 0.55)).astype(np.float32)
+        soft /= max(float(soft.max()), 1)
         lips = part[low[1] : high[1], low[0] : high[0]]
-        shade = 1 - (strength * soft)[..., None] * (1 - np.float32(LINE_TINT))
+        shade = 1 - (strength * soft)[..., None] * (1 - floats(LINE_TINT))
         lips[:] = (lips * shade + 0.5).astype(np.uint8)

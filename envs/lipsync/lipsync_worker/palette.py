@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from lipsync_worker.face_frame import FaceFrame, Floats
+from lipsync_worker.arrays import Floats, floats
+from lipsync_worker.face_frame import FaceFrame
 from lipsync_worker.landmarks import EYES, LOWER_RINGS, UPPER_RINGS
 
 __all__ = ["Palette"]
@@ -33,11 +34,11 @@ class Palette:
         lip = _mean(photo, frame.points[[i for ring in rings for i in ring], :2], max(frame.unit * 0.006, 1))
         light = _whites(frame, photo)
         level = float(np.clip(max(light * 1.1, float(skin.max()) * 0.95), 100, 232))
-        red = np.float32([0.62, 0.60, 1.0])
-        cavity = np.minimum(lip * 0.16, level * 0.13) * red + np.float32([3, 2, 6])
-        tongue = np.float32([0.50, 0.48, 0.80]) * level * 0.62 + 0.22 * lip * red
+        red = floats([0.62, 0.60, 1.0])
+        cavity = np.minimum(lip * 0.16, level * 0.13) * red + floats([3, 2, 6])
+        tongue = floats([0.50, 0.48, 0.80]) * level * 0.62 + 0.22 * lip * red
         cast = (skin / max(float(skin.mean()), 1)) ** 0.22
-        teeth = np.float32([0.86, 0.95, 0.98]) * level * cast
+        teeth = floats([0.86, 0.95, 0.98]) * level * cast
         return cls(skin, lip, cavity.astype(np.float32), tongue.astype(np.float32), np.minimum(teeth, 245))
 
 
@@ -48,9 +49,11 @@ def _mean(photo: Floats, places: Floats, radius: float) -> Floats:
     found = []
     for x, y in np.round(places).astype(int):
         if 0 <= x < width and 0 <= y < height:
-            found.append(photo[max(y - size, 0) : y + size + 1, max(x - size, 0) : x + size + 1].reshape(-1, 3))
+            found.append(
+                photo[max(y - size, 0) : y + size + 1, max(x - size, 0) : x + size + 1].reshape(-1, 3)
+            )
     if not found:
-        return np.float32([120, 130, 170])
+        return floats([120, 130, 170])
     return np.asarray(np.median(np.concatenate(found), axis=0), np.float32)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 
-from lipsync_worker.face_frame import Floats
+from lipsync_worker.arrays import Floats
 from shared_schema.errors import RecordingError
 
 __all__ = ["ANALYSIS_RATE", "Recording", "analysis_blocks", "decoded", "measure"]
@@ -42,7 +42,9 @@ def decoded(path: Path) -> Iterator[AudioFrame]:
         try:
             yield from container.decode(container.streams.audio[0])
         except av.FFmpegError as error:
-            raise RecordingError(f"The speech file {path.name} is damaged: {error.strerror}.", HINT) from error
+            raise RecordingError(
+                f"The speech file {path.name} is damaged: {error.strerror}.", HINT
+            ) from error
 
 
 def measure(path: Path) -> Recording:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from lipsync_worker.face_frame import FaceFrame, Floats
+from lipsync_worker.arrays import Floats, Picture, floats
+from lipsync_worker.face_frame import FaceFrame
 from lipsync_worker.landmarks import BESIDE, CHIN, FIXED, JAW_LINE
 from lipsync_worker.lips import Lips
-from lipsync_worker.slit import Picture, Slit
+from lipsync_worker.slit import Slit
 from lipsync_worker.warp import Grid, interpolation, smoothstep
 
 __all__ = ["mouth_slit"]
@@ -24,7 +25,7 @@ FAR = 0.10  # how far past a lip's inner edge its own motion goes on, so that th
 def mouth_slit(frame: FaceFrame, lips: Lips, source: Picture) -> Slit:
     """The mouth of a face; `source` is its photo at twice the size."""
     bottom = float(frame.local[152, 1]) + BELOW_CHIN
-    corners = np.float32([[x, y, 0] for x in (LEFT, RIGHT) for y in (TOP, bottom)])
+    corners = floats([[x, y, 0] for x in (LEFT, RIGHT) for y in (TOP, bottom)])
     pixels = frame.pixels(corners)
     box = (*map(float, pixels.min(0)), *map(float, pixels.max(0)))
     size = (source.shape[1] // 2, source.shape[0] // 2)
@@ -53,14 +54,16 @@ class _Controls:
         middle = [i for i in range(LIP) if i % 11 not in (0, 10)]
         rows = np.concatenate([np.arange(LIP), LIP + np.array(middle), self.skin, self.fixed])
         controls = np.concatenate([self.places[rows], self.border])
-        return interpolation(self.beside, controls)[:, : len(rows)] @ np.eye(self.count, dtype=np.float32)[rows]
+        return (
+            interpolation(self.beside, controls)[:, : len(rows)] @ np.eye(self.count, dtype=np.float32)[rows]
+        )
 
     def matrix(self, places: Floats, layer: int) -> Floats:
         """The matrix (P, N) of a layer: 0 upper, 1 lower."""
         identity = np.eye(self.count, dtype=np.float32)
         own = np.arange(LIP) + layer * LIP
         inner = own[33 + 2 : 33 + 9]
-        away = np.float32([0, -FAR if layer else FAR])
+        away = floats([0, -FAR if layer else FAR])
         skin = self.skin
         if layer == 0:  # the middle of the chin lies across the mouth from this layer
             skin = skin[np.abs(self.places[skin, 0]) > 0.2]
@@ -79,7 +82,7 @@ def _border(bottom: float) -> Floats:
     """Points around the region, where nothing moves any more."""
     sides = [[x, y] for x in (LEFT + 0.04, RIGHT - 0.04) for y in np.linspace(TOP, bottom, 7)]
     ends = [[x, y] for y in (TOP, bottom - 0.04) for x in np.linspace(LEFT + 0.15, RIGHT - 0.15, 7)]
-    return np.float32(sides + ends)
+    return floats(sides + ends)
 
 
 def _window(places: Floats, bottom: float) -> Floats:

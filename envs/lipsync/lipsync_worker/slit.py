@@ -6,14 +6,12 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from lipsync_worker.face_frame import Floats
+from lipsync_worker.arrays import Floats, Picture, floats
 from lipsync_worker.warp import Grid
 
-__all__ = ["Curves", "Picture", "Slit", "opening", "smooth"]
+__all__ = ["Curves", "Slit", "opening", "smooth"]
 
-Picture = NDArray[np.uint8]
 Curves = tuple[Floats, Floats]
 """The moved upper and lower edge of an opening, (n, 2) pixels of the picture each, same end points."""
 
@@ -54,9 +52,9 @@ class Slit:
         grid = self.grid
         mask = np.zeros((grid.height, grid.width), np.uint8)
         along = (line[-1] - line[0]) * 20
-        down = np.float32([-along[1], along[0]])
+        down = floats([-along[1], along[0]])
         outline = np.concatenate([[line[0] - along], line, [line[-1] + along, line[-1] + along + down]])
-        outline = np.concatenate([outline, [line[0] - along + down]]) - np.float32([grid.left, grid.top])
+        outline = np.concatenate([outline, [line[0] - along + down]]) - floats([grid.left, grid.top])
         _fill(mask, outline)
         return cv2.blur(mask, (3, 3)).astype(np.float32) / 255
 
@@ -86,6 +84,6 @@ def smooth(points: Floats) -> Floats:
     """A smooth curve through points (n, 2), four times as many (Catmull & Rom 1974)."""
     padded = np.concatenate([2 * points[:1] - points[1:2], points, 2 * points[-1:] - points[-2:-1]])
     a, b, c, d = (padded[i : len(padded) - 3 + i, None] for i in range(4))
-    t = np.float32([0, 0.25, 0.5, 0.75])[None, :, None]
+    t = floats([0, 0.25, 0.5, 0.75])[None, :, None]
     curve = 0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3)
     return np.concatenate([curve.reshape(-1, 2), points[-1:]]).astype(np.float32)

@@ -12,13 +12,13 @@ import random
 import cv2
 import numpy as np
 
-from lipsync_worker.face_frame import FaceFrame, Floats
-from lipsync_worker.slit import Picture
+from lipsync_worker.arrays import Floats, Picture, floats
+from lipsync_worker.face_frame import FaceFrame
 from lipsync_worker.warp import Grid, smoothstep
 
 __all__ = ["STILL", "HeadMotion", "Sway"]
 
-STILL = np.float32([[1, 0, 0], [0, 1, 0]])
+STILL = floats([[1, 0, 0], [0, 1, 0]])
 
 SHIFT = 0.011  # greatest shift, face units
 TURN = 0.011  # greatest turn in the picture's plane, radians
@@ -36,17 +36,18 @@ class HeadMotion:
         self._frame = frame
         dice = random.Random(seed)  # noqa: S311 - chance for looks, repeatable by seed
         self._phases = [[dice.uniform(0, 2 * math.pi) for _ in pair] for pair in PERIODS]
-        self._pivot = frame.pixels(np.float32([PIVOT]))[0]
+        self._pivot = frame.pixels(floats([PIVOT]))[0]
 
     def at(self, seconds: float, stress: float) -> Floats:
         """The head's place; `stress` 0 to 1 is how much the word now spoken stands out."""
         x, y, turn = (
-            0.7 * math.sin(2 * math.pi * seconds / slow + a) + 0.3 * math.sin(2 * math.pi * seconds / quick + b)
+            0.7 * math.sin(2 * math.pi * seconds / slow + a)
+            + 0.3 * math.sin(2 * math.pi * seconds / quick + b)
             for (slow, quick), (a, b) in zip(PERIODS, self._phases, strict=True)
         )
         angle = TURN * turn
-        matrix = np.float32([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
-        shift = self._frame.offsets(np.float32([[SHIFT * x, SHIFT * 0.6 * y + NOD * stress, 0]]))[0]
+        matrix = floats([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+        shift = self._frame.offsets(floats([[SHIFT * x, SHIFT * 0.6 * y + NOD * stress, 0]]))[0]
         return np.concatenate([matrix, (self._pivot - matrix @ self._pivot + shift)[:, None]], axis=1)
 
 
@@ -73,9 +74,9 @@ class Sway:
 
     def weight(self, places: Floats) -> Floats:
         """How far pixels (..., 2) go with the head: 1 in the face, 0 in the background and at the border."""
-        flat = (self._frame.flat(places) - np.float32(CENTRE)) / np.float32(RADII)
+        flat = (self._frame.flat(places) - floats(CENTRE)) / floats(RADII)
         radius = np.sqrt(np.square(flat).sum(-1))
-        margin = np.minimum(places, np.float32(self._size) - 1 - places).min(-1)
+        margin = np.minimum(places, floats(self._size) - 1 - places).min(-1)
         border = smoothstep(margin, 0.0, 0.12 * self._frame.unit)
         return (1 - smoothstep(radius, 1.0, 1 + FADE)) * border
 

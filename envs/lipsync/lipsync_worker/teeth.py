@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from lipsync_worker.face_frame import FaceFrame, Floats
+from lipsync_worker.arrays import Floats, floats
+from lipsync_worker.contours import edge_cut
+from lipsync_worker.face_frame import FaceFrame
 from lipsync_worker.lips import Lips
 from lipsync_worker.palette import Palette
 from lipsync_worker.warp import smoothstep
@@ -42,7 +44,7 @@ class Canvas:
     def to_picture(self, frame: FaceFrame, shift: Floats, sway: Floats) -> Floats:
         """The affine matrix (2, 3) from canvas pixels to picture pixels, moved by `shift` face units."""
         plane = frame.axes[:2, :2].T * frame.unit
-        start = np.float32([LEFT, TOP]) + shift
+        start = floats([LEFT, TOP]) + shift
         linear = sway[:, :2] @ plane
         offset = sway[:, :2] @ (plane @ start + frame.origin[:2]) + sway[:, 2]
         return np.concatenate([linear / self.scale, offset[:, None]], axis=1).astype(np.float32)
@@ -62,7 +64,7 @@ def photo_teeth(
     """
     if lips.rest_gap[5] < SHOWN_GAP:
         return None, None
-    still = np.float32([[1, 0, 0], [0, 1, 0]])
+    still = floats([[1, 0, 0], [0, 1, 0]])
     matrix = canvas.to_picture(frame, np.zeros(2, np.float32), still)
     seen = cv2.warpAffine(
         photo, matrix, (canvas.width, canvas.height), flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
@@ -74,7 +76,7 @@ def photo_teeth(
     split, cavity_between = _split(canvas, seen, top, bottom)
 
     y = canvas.y[:, None]
-    mixed = 0.007 + 1.2 / frame.unit  # at the lips' edges, where the photo mixes them with the teeth
+    mixed = edge_cut(frame)  # at the lips' edges, where the photo mixes them with the teeth
     inset = mixed + 0.005
     rows = np.clip((np.maximum(y, top + inset) - TOP) * canvas.scale, 0, canvas.height - 1)
     columns = np.broadcast_to(np.arange(canvas.width, dtype=np.float32), rows.shape)
@@ -141,7 +143,9 @@ def drawn_teeth(canvas: Canvas, lips: Lips, palette: Palette, *, lower: bool) ->
     depth = 1 - 0.25 * smoothstep(np.abs(canvas.y[:, None] - edge), 0.0, 0.06)
     gums = np.ones_like(small) * palette.cavity.mean()
     level = small * shade * depth * (0.72 if lower else 0.94)
-    colour = palette.teeth * level[..., None] + palette.tongue * 0.5 * (1 - small[..., None]) * shade[..., None]
+    colour = (
+        palette.teeth * level[..., None] + palette.tongue * 0.5 * (1 - small[..., None]) * shade[..., None]
+    )
     y = canvas.y[:, None]
     if lower:
         cover = smoothstep(y, edge - 0.012, edge + 0.004)

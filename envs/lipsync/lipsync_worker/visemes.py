@@ -31,7 +31,9 @@ class Viseme:
     vowel: bool = False
 
 
-def _make(*, vowel: bool = False, jaw_rules: float = 0.7, lips_rule: float = 0.15, **targets: float) -> Viseme:
+def _make(
+    *, vowel: bool = False, jaw_rules: float = 0.7, lips_rule: float = 0.15, **targets: float
+) -> Viseme:
     target = np.zeros(len(Param), np.float32)
     dominance = np.full(len(Param), 0.5, np.float32)
     for name, value in targets.items():
@@ -41,8 +43,12 @@ def _make(*, vowel: bool = False, jaw_rules: float = 0.7, lips_rule: float = 0.1
     return Viseme(target, dominance, vowel)
 
 
-def _vowel(jaw: float, *, wide: float = 0.0, rounded: float = 0.0, lift: float = 0.1, rule: float = 0.8) -> Viseme:
-    return _make(vowel=True, jaw_rules=1.0, lips_rule=rule, jaw=jaw, wide=wide, round=rounded, **{"raise": lift})
+def _vowel(
+    jaw: float, *, wide: float = 0.0, rounded: float = 0.0, lift: float = 0.1, rule: float = 0.8
+) -> Viseme:
+    return _make(
+        vowel=True, jaw_rules=1.0, lips_rule=rule, jaw=jaw, wide=wide, round=rounded, **{"raise": lift}
+    )
 
 
 _BILABIAL = _make(jaw=0.12, close=1.0, jaw_rules=0.35, lips_rule=0.1)

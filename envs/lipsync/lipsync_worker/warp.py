@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lipsync_worker.face_frame import Floats
+from lipsync_worker.arrays import Floats, floats
 
 __all__ = ["Grid", "interpolation", "smoothstep"]
 
@@ -79,7 +79,7 @@ class Grid:
         middle = (self.step - 1) / 2
         source = targets
         for _ in range(STEPS):
-            place = (source - np.float32([self.left + middle, self.top + middle])) / np.float32(self.step)
+            place = (source - floats([self.left + middle, self.top + middle])) / floats(self.step)
             shift = cv2.remap(field, place, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
             source = source + DAMPING * (targets - shift - source)
         return source

@@ -10,6 +10,7 @@ stand open after the voice has ceased. Wherever a pause can be, the sound's ener
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -68,7 +69,7 @@ def align(prediction: Prediction, samples: npt.NDArray[np.float32]) -> Alignment
     if not slots or not len(sounding):
         return Alignment([], 0.0, len(samples) / SAMPLE_RATE)
     first, last = int(sounding[0]) * SECONDS, (int(sounding[-1]) + 1) * SECONDS
-    for before, after in zip(slots, slots[1:], strict=False):
+    for before, after in pairwise(slots):
         _settle(before, after, loud)
     _begin(slots[0], first)
     slots[-1].end = max(last, slots[-1].start + SHORTEST)

@@ -33,6 +33,11 @@ SILENCE = 10 ** (-60 / 20)
 
 LOWEST_RATE, HIGHEST_RATE = 4_000, 768_000
 CUT_SECONDS = 0.25
+CANCELLED = 0.01
+"""Channels whose mean keeps less of the power than this are each other's mirror image."""
+
+RIFF_UNKNOWN = 0x7FFF0000
+"""Programs that write to a pipe put a length of about this or more, for want of a true one."""
 
 _SUPPORTED = "Give a wav, flac, ogg, mp3 or m4a file."
 
@@ -73,7 +78,7 @@ def resampled(samples: Samples, rate: int, wanted: int) -> Samples:
     """Mono samples at another rate (Hz)."""
     frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples[None]), format="fltp", layout="mono")
     frame.rate = rate
-    resampler = av.AudioResampler(format="fltp", rate=wanted)
+    resampler = av.AudioResampler(format="flt", rate=wanted)
     return np.concatenate([_mono(resampler.resample(frame)), _mono(resampler.resample(None))])
 
 
@@ -83,10 +88,12 @@ def _check_file(path: Path) -> None:
         if not path.is_file():
             raise RecordingError(f"There is no recording {path.name}.", "Check the path.")
         size = path.stat().st_size
-        with path.open("rb"):
-            pass
+        with path.open("rb") as file:
+            head = file.read(8)
     except OSError as error:
-        raise RecordingError(f"{path.name} cannot be read: {error.strerror}.", "Check its permissions.") from error
+        raise RecordingError(
+            f"{path.name} cannot be read: {error.strerror}.", "Check its permissions."
+        ) from error
     if size == 0:
         raise RecordingError(f"{path.name} is empty.", _SUPPORTED)
     if size > MAX_RECORDING_BYTES:
@@ -94,24 +101,44 @@ def _check_file(path: Path) -> None:
             f"{path.name} has {size / MIB:.0f} MiB, more than {MAX_RECORDING_BYTES / MIB:.0f} MiB.",
             "A minute of speech is enough: cut the recording.",
         )
+    # FFmpeg believes the file's size rather than a wav or aiff header, and so would not notice.
+    declared = _declared_bytes(head)
+    if declared > size:
+        raise RecordingError(
+            f"{path.name} is cut short: it says {declared} bytes and has {size}.",
+            "Copy or export the recording once more.",
+        )
+
+
+def _declared_bytes(head: bytes) -> int:
+    """The file's size as the first eight bytes of a wav or aiff file tell; 0 where they do not."""
+    length = int.from_bytes(head[4:8], "little" if head[:4] == b"RIFF" else "big")
+    return length + 8 if head[:4] in (b"RIFF", b"FORM") and length < RIFF_UNKNOWN else 0
 
 
 def _read(container: av.container.InputContainer, name: str, rate: int, longest: float) -> Samples:
     if not container.streams.audio:
         raise RecordingError(f"{name} has no sound in it.", _SUPPORTED)
     stream = container.streams.audio[0]
+    if stream.codec_context is None:
+        raise RecordingError(f"{name} is coded in a way that cannot be read.", _SUPPORTED)
     if not LOWEST_RATE <= stream.rate <= HIGHEST_RATE:
-        raise RecordingError(f"{name} has {stream.rate} samples a second, which no recorder makes.", _SUPPORTED)
+        raise RecordingError(
+            f"{name} has {stream.rate} samples a second, which no recorder makes.", _SUPPORTED
+        )
     decoded = 0
     pieces: list[Samples] = []
     for frame, converted in _converted(container, stream, rate):
         decoded += frame.samples if frame is not None else 0
         if decoded > longest * stream.rate:
             raise RecordingError(
-                f"{name} is longer than {longest:g} seconds.", "A minute of speech is enough: cut the recording."
+                f"{name} is longer than {longest:g} seconds.",
+                "A minute of speech is enough: cut the recording.",
             )
         if not np.isfinite(converted).all():
-            raise RecordingError(f"{name} holds samples that are not numbers.", "Export the recording once more.")
+            raise RecordingError(
+                f"{name} holds samples that are not numbers.", "Export the recording once more."
+            )
         pieces.append(converted)
     declared = _declared_seconds(container, stream)
     if declared is not None and decoded / stream.rate < declared - CUT_SECONDS:
@@ -126,7 +153,7 @@ def _converted(
     container: av.container.InputContainer, stream: Any, rate: int
 ) -> Iterator[tuple[av.AudioFrame | None, Samples]]:
     """Each decoded frame (None at the end, for what the resampler still held) and its mono samples."""
-    resampler = av.AudioResampler(format="fltp", rate=rate)
+    resampler = av.AudioResampler(format="flt", rate=rate)
     for frame in container.decode(stream):
         frame.pts = None  # gaps and jumps of broken time stamps are no concern of a voice's measure
         yield frame, _mono(resampler.resample(frame))
@@ -134,8 +161,18 @@ def _converted(
 
 
 def _mono(frames: list[av.AudioFrame]) -> Samples:
-    averaged = [frame.to_ndarray().mean(axis=0, dtype=np.float32) for frame in frames]
-    return np.concatenate(averaged) if averaged else np.zeros(0, np.float32)
+    """The mean of the channels; the loudest where they cancel each other.
+
+    The frames are interleaved: PyAV 18 reads planes past the eighth amiss.
+    """
+    pieces = [np.zeros(0, np.float32)]
+    for frame in frames:
+        channels = frame.to_ndarray().reshape(-1, frame.layout.nb_channels)
+        mean = channels.mean(axis=1, dtype=np.float32)
+        power = np.square(channels).sum(axis=0)
+        cancelled = np.square(mean).sum() < CANCELLED * power.max()
+        pieces.append(channels[:, power.argmax()].astype(np.float32) if cancelled else mean)
+    return np.concatenate(pieces)
 
 
 def _declared_seconds(container: av.container.InputContainer, stream: Any) -> float | None:

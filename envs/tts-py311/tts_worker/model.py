@@ -79,7 +79,9 @@ class HibariModel:
         self._session = onnxruntime.InferenceSession(
             expose(model, output_of_clamped_round(model)), options, providers=["CPUExecutionProvider"]
         )
-        self._vocabulary: dict[str, int] = json.loads((Path(ASSETS) / "vocab.json").read_text(encoding="utf-8"))
+        self._vocabulary: dict[str, int] = json.loads(
+            (Path(ASSETS) / "vocab.json").read_text(encoding="utf-8")
+        )
         self._phonemise = G2P()
 
     def phonemes(self, sentence: str) -> str:

@@ -1,6 +1,6 @@
 """Writes a spoken script: sound and timings, sentence by sentence, so that length costs no memory.
 
-    |lead| sentence |pause| sentence |longer pause| next paragraph ... |tail|
+|lead| sentence |pause| sentence |longer pause| next paragraph ... |tail|
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ MOST_SAMPLES = (2**32 - 4096) // 2
 class Narration:
     """An open pair of speech.wav (mono, 16 bit) and timings.jsonl. Use it as a context manager."""
 
-    def __init__(self, speech: Path, timings: Path, rate: int, speed: float, rng: np.random.Generator) -> None:
+    def __init__(
+        self, speech: Path, timings: Path, rate: int, speed: float, rng: np.random.Generator
+    ) -> None:
         self.samples = 0
         self.utterances = 0
         self._rate = rate
@@ -101,5 +103,18 @@ def _wav_header(samples: int, rate: int) -> bytes:
     """
     size = 2 * samples
     return struct.pack(
-        "<4sI4s4sIHHIIHH4sI", b"RIFF", 36 + size, b"WAVE", b"fmt ", 16, 1, 1, rate, 2 * rate, 2, 16, b"data", size
+        "<4sI4s4sIHHIIHH4sI",
+        b"RIFF",
+        36 + size,
+        b"WAVE",
+        b"fmt ",
+        16,
+        1,
+        1,
+        rate,
+        2 * rate,
+        2,
+        16,
+        b"data",
+        size,
     )

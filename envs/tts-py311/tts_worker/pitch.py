@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy import fft
 
 __all__ = ["RATE", "track"]
 
@@ -25,6 +24,7 @@ WINDOW = 512
 LONGEST_LAG = int(RATE / LOWEST) + 1
 SHORTEST_LAG = int(RATE / HIGHEST)
 FRAME = WINDOW + LONGEST_LAG
+TRANSFORM = 1536
 QUIET = 10 ** (-30 / 10)
 """Frames whose power is 30 dB under the loud ones hold no voice worth measuring."""
 
@@ -38,7 +38,10 @@ def track(samples: npt.NDArray[np.float32], hop: int = RATE // 100) -> npt.NDArr
     smooth = np.convolve(samples, np.full(SMOOTHING, 1 / SMOOTHING, np.float32), mode="same")
     frames = np.lib.stride_tricks.sliding_window_view(smooth, FRAME)[::hop]
     power = np.concatenate(
-        [np.square(frames[start : start + BLOCK], dtype=np.float64).mean(axis=1) for start in range(0, len(frames), BLOCK)]
+        [
+            np.square(frames[start : start + BLOCK], dtype=np.float64).mean(axis=1)
+            for start in range(0, len(frames), BLOCK)
+        ]
     )
     pitch = np.concatenate([_pitch(frames[start : start + BLOCK]) for start in range(0, len(frames), BLOCK)])
     pitch[power < QUIET * np.quantile(power, 0.95)] = 0.0
@@ -60,15 +63,14 @@ def _pitch(frames: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
 
 def _normalized_difference(frames: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """d'(lag) of equation 8 for lags 0 to `LONGEST_LAG`, from the difference function of equation 6."""
-    size = fft.next_fast_len(FRAME + WINDOW, real=True)
-    head = fft.rfft(frames[:, :WINDOW], size)
-    whole = fft.rfft(frames, size)
-    correlation = fft.irfft(np.conj(head) * whole, size)[:, : LONGEST_LAG + 1]
+    head = np.fft.rfft(frames[:, :WINDOW], TRANSFORM)
+    whole = np.fft.rfft(frames, TRANSFORM)
+    correlation = np.fft.irfft(np.conj(head) * whole, TRANSFORM)[:, : LONGEST_LAG + 1]
     energy = np.cumsum(np.pad(np.square(frames), ((0, 0), (1, 0))), axis=1)
     shifted = energy[:, WINDOW : WINDOW + LONGEST_LAG + 1] - energy[:, : LONGEST_LAG + 1]
     difference = np.maximum(shifted[:, :1] + shifted - 2 * correlation, 0.0)
     lags = np.arange(1, LONGEST_LAG + 1)
     mean = np.cumsum(difference[:, 1:], axis=1) / lags
-    normalized = np.ones_like(difference)
+    normalized: npt.NDArray[np.float64] = np.ones_like(difference)
     np.divide(difference[:, 1:], mean, out=normalized[:, 1:], where=mean > 0)
     return normalized

@@ -37,7 +37,7 @@ class Speaker:
     def speak(
         self, script: Path, recording: Path | None, speed: float, languages: str, context: Context
     ) -> SpeechOutcome:
-        """Write `speech.wav` and `timings.jsonl` for a script, in the voice of a recording where there is one.
+        """Write `speech.wav` and `timings.jsonl` for a script, in the voice of a recording if there is one.
 
         TextError, LanguageUnknown and RecordingError where these cannot be used; Cancelled.
         """

@@ -85,7 +85,6 @@ class Synthesizer:
         return matched_sound(prediction, self._match, rng)
 
 
-
 def _speech_level(samples: npt.NDArray[np.float32]) -> float:
     """Root mean square of the frames of 25 ms that are within 25 dB of the loudest."""
     size = SAMPLE_RATE // 40
@@ -105,7 +104,8 @@ def _limited(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         return samples
     needed = np.pad(np.minimum(1.0, PEAK / np.maximum(blocks, PEAK)), 1, mode="edge")
     gains = np.minimum(np.minimum(needed[:-2], needed[1:-1]), needed[2:])
-    return samples * np.interp(np.arange(len(samples)), (np.arange(count) + 0.5) * FADE, gains).astype(np.float32)
+    curve = np.interp(np.arange(len(samples)), (np.arange(count) + 0.5) * FADE, gains)
+    return np.multiply(samples, curve, dtype=np.float32)
 
 
 def _trimmed(samples: npt.NDArray[np.float32], phones: list[Phone]) -> Chunk:

@@ -1,6 +1,6 @@
 """A script becomes sentences, read piece by piece so that its length costs no memory.
 
-    bytes ──decode──> blocks ──clean──> text ──split──> sentences ──cut──> pieces that a model can take
+bytes ──decode──> blocks ──clean──> text ──split──> sentences ──cut──> pieces that a model can take
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from typing import NamedTuple
 
 from shared_schema.errors import LanguageUnknown, TextError
 from shared_schema.limits import MAX_TEXT_BYTES, MIB
+from tts_worker.cleaning import clean
 
-__all__ = ["MAX_SENTENCE", "Boundary", "Sentence", "Survey", "clean", "sentences", "survey"]
+__all__ = ["MAX_SENTENCE", "Boundary", "Sentence", "Survey", "sentences", "survey"]
 
 MAX_SENTENCE = 400
 """Most characters of one piece: longer sentences are cut at a clause, else between words."""
@@ -26,35 +27,30 @@ WRAPPED_LINE = 60
 """A line this long that ends without a full stop was broken by an editor, not by its author."""
 
 NEVER_LAST = frozenset(
-    "mr mrs ms dr prof st mt ft gen gov sen rep capt lt col sgt cmdr rev hon pres supt cpl maj adm fr msgr"
-    " e.g i.e vs cf viz approx vol fig figs ch pp ed eds al ca jan feb mar apr jun jul aug sep sept oct nov dec"
-    .split()
-)  # fmt: skip
+    """
+    mr mrs ms dr prof st mt ft gen gov sen rep capt lt col sgt cmdr rev hon pres supt cpl maj adm fr msgr
+    e.g i.e vs cf viz approx vol fig figs ch pp ed eds al ca
+    jan feb mar apr jun jul aug sep sept oct nov dec
+    """.split()  # noqa: SIM905 - sixty quoted words would read worse
+)
 """Words whose full stop is part of them, in lower case and without it."""
 
 BEFORE_NUMBER = frozenset({"no", "nos", "p", "art", "sec", "par"})
 """Words that are abbreviations only where a number follows: "No. 5", but "He said no. We left."."""
 
-STARTERS = frozenset("a an and as at but for he her his i if in it my no on our she so that the their then there these"
-                     " they this to we what when where who why yes you your".split())  # fmt: skip
+STARTERS = frozenset(
+    """
+    a an and as at but for he her his i if in it my no on our she so that the their then there these they
+    this to we what when where who why yes you your
+    """.split()  # noqa: SIM905 - as above
+)
 """Words that, written large behind "U.S." or "p.m.", begin a sentence; a name there does not."""
 
 _ACRONYM = re.compile(r"(?:[a-z]\.)+[a-z]")
 _WORD = re.compile(r"\W*(\w*)")
 _GAP = re.compile(r"(?P<stop>[.!?…][.!?…\"'”’»)\]]*)?(?P<gap>\s+)(?=\S)")
 _CLAUSE = re.compile(r"[,;:—–]\s+")
-_LINK = re.compile(r"!?\[([^\[\]]*)\]\([^()]*\)")
-_DOTS = re.compile(r"\.{3,}")
-_LONG_NUMBER = re.compile(r"\d[\d,]{15,}")
-_SPACES = re.compile(r"[^\S\n]+")
 _LETTER = re.compile(r"[^\W\d_]")
-
-_READ_ALOUD = frozenset("°£€¥₹₩¢±×÷§¶©→½¼¾²³µ")
-"""Signs beyond ASCII that phonemisers have words for, and so are kept as they are."""
-
-_APOSTROPHES = frozenset("´ʹʼ＇")
-_DROPPED_CATEGORIES = frozenset({"Cc", "Cf", "Cn", "Co", "Cs"})
-_SYMBOL_CATEGORIES = frozenset({"So", "Sk", "Sm", "Sc"})
 
 
 class Boundary(Enum):
@@ -114,13 +110,17 @@ def _unspeakable(path: Path) -> TextError:
     for block in _blocks(path):
         if block.strip():
             return TextError(
-                "The text holds no word or number, only signs that have no sound.", "Give at least one word to speak."
+                "The text holds no word or number, only signs that have no sound.",
+                "Give at least one word to speak.",
             )
     return TextError("The text is empty.", "Give at least one word to speak.")
 
 
 def sentences(path: Path) -> Iterator[Sentence]:
-    """The pieces of a UTF-8 script in order, each at most `MAX_SENTENCE` characters. TextError as in `survey`."""
+    """The pieces of a UTF-8 script in order, each at most `MAX_SENTENCE` characters.
+
+    TextError where it is not UTF-8.
+    """
     pending = ""
     for block in _blocks(path):
         pending += clean(block)
@@ -137,39 +137,6 @@ def sentences(path: Path) -> Iterator[Sentence]:
     yield from _pieces(pending, Boundary.PARAGRAPH)
 
 
-def clean(text: str) -> str:
-    """The text without what has no sound or harms: control and format characters, emoji, link targets.
-
-    Look-alikes (𝗯𝗼𝗹𝗱, ﬁ, ①, full-width forms) become the letters and digits that a phonemiser knows
-    (Unicode NFKC). Digits beyond fifteen in a row are read one by one.
-    """
-    kept = "".join(map(_kept, text.replace("\r\n", "\n").replace("\r", "\n")))
-    kept = unicodedata.normalize("NFC", kept)
-    kept = _DOTS.sub("…", _LINK.sub(r"\1", kept))
-    kept = _LONG_NUMBER.sub(lambda number: " ".join(number[0].replace(",", "")), kept)
-    return _SPACES.sub(" ", kept)
-
-
-def _kept(character: str) -> str:
-    """What stays of a character: itself, its plain form, a blank in its place, or nothing."""
-    if (character.isascii() and character.isprintable()) or character == "\n" or character in _READ_ALOUD:
-        return character
-    category = unicodedata.category(character)
-    if character in "\u2028\u2029":
-        return "\n"
-    if category[0] == "Z" or character in "\t\v\f\x85":
-        return " "
-    if category in _DROPPED_CATEGORIES or category == "Me" or "\ufe00" <= character <= "\ufe0f":
-        return ""
-    if character in _APOSTROPHES:
-        return "'"
-    if category in _SYMBOL_CATEGORIES:
-        return " "
-    if category == "Nd":
-        return str(unicodedata.digit(character))
-    return character if character in "…‘’“”" else unicodedata.normalize("NFKC", character)
-
-
 def _blocks(path: Path) -> Iterator[str]:
     """The decoded file in blocks that end at white space, where a cut harms no character or word."""
     decoder = codecs.getincrementaldecoder("utf-8")()
@@ -180,7 +147,9 @@ def _blocks(path: Path) -> Iterator[str]:
             try:
                 pending += decoder.decode(data, final=not data)
             except UnicodeDecodeError as error:
-                raise TextError("The text is not valid UTF-8.", "Save it as UTF-8, or as plain ASCII.") from error
+                raise TextError(
+                    "The text is not valid UTF-8.", "Save it as UTF-8, or as plain ASCII."
+                ) from error
             if not data:
                 yield pending
                 return
@@ -229,7 +198,7 @@ def _is_last(text: str, match: re.Match[str]) -> bool:
 
 
 def _pieces(text: str, boundary: Boundary) -> Iterator[Sentence]:
-    """This sentence in pieces that a model can take; nothing where it has no sound."""
+    """The sentence in pieces that a model can take; nothing where it has no sound."""
     text = " ".join(text.split())
     while len(text) > MAX_SENTENCE:
         cut = _cut_position(text)

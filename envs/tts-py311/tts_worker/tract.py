@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy import fft
 
 from tts_worker.pitch import RATE
 
@@ -34,6 +33,9 @@ CANDIDATES = np.exp(np.arange(-0.24, 0.25, 0.02))
 QUIET = 10 ** (-25 / 10)
 VOICED_SHARE = 0.6
 """Share of a voiced frame's energy that lies below 2 kHz, at least."""
+
+_COSINES: Matrix = np.cos(np.pi / BANDS * np.outer(np.arange(BANDS) + 0.5, np.arange(1, COEFFICIENTS + 1)))
+"""The discrete cosine transform of the bands without its first coefficient, the level."""
 
 
 class TractReference:
@@ -64,12 +66,15 @@ def _voiced_spectra(samples: npt.NDArray[np.float32]) -> Matrix:
     if len(samples) < WINDOW:
         return np.zeros((0, BINS // 2 + 1))
     frames = np.lib.stride_tricks.sliding_window_view(samples, WINDOW)[::HOP]
-    power = np.concatenate([np.square(part).mean(axis=1) for part in np.array_split(frames, len(frames) // 1000 + 1)])
+    power = np.concatenate(
+        [np.square(part).mean(axis=1) for part in np.array_split(frames, len(frames) // 1000 + 1)]
+    )
     loud = np.flatnonzero(power >= QUIET * np.quantile(power, 0.95))
     loud = loud[:: max(1, len(loud) // MOST_FRAMES)]
-    spectra = np.square(np.abs(fft.rfft(frames[loud] * np.hamming(WINDOW), BINS, axis=1)))
+    spectra = np.square(np.abs(np.fft.rfft(frames[loud] * np.hamming(WINDOW), BINS, axis=1)))
     low = spectra[:, : int(2000 / RATE * BINS)].sum(axis=1)
-    return spectra[low > VOICED_SHARE * spectra.sum(axis=1)]
+    voiced: Matrix = spectra[low > VOICED_SHARE * spectra.sum(axis=1)]
+    return voiced
 
 
 def _cepstra(spectra: Matrix, tract: float) -> Matrix:
@@ -77,8 +82,9 @@ def _cepstra(spectra: Matrix, tract: float) -> Matrix:
     the reference; their mean, which is the room and the microphone, is removed.
     """
     energies = np.log(spectra @ _bands(tract).T + 1e-10)
-    shapes = fft.dct(energies, norm="ortho", axis=1)[:, 1 : COEFFICIENTS + 1]
-    return shapes - shapes.mean(axis=0)
+    shapes: Matrix = energies @ _COSINES
+    centred: Matrix = shapes - shapes.mean(axis=0)
+    return centred
 
 
 def _bands(tract: float) -> Matrix:
@@ -87,8 +93,9 @@ def _bands(tract: float) -> Matrix:
     bins = np.arange(BINS // 2 + 1) * RATE / BINS
     rise = (bins - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
     fall = (edges[2:, None] - bins) / (edges[2:] - edges[1:-1])[:, None]
-    weights = np.maximum(0.0, np.minimum(rise, fall))
-    return weights / weights.sum(axis=1, keepdims=True)
+    weights: Matrix = np.maximum(0.0, np.minimum(rise, fall))
+    normalized: Matrix = weights / weights.sum(axis=1, keepdims=True)
+    return normalized
 
 
 def _mel(hertz: float) -> float:

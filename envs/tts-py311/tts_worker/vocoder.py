@@ -13,7 +13,6 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 from hibari import dsp
-from scipy import fft
 
 from tts_worker.model import Prediction, Spectrum
 
@@ -52,7 +51,7 @@ def matched_sound(prediction: Prediction, match: Match, rng: np.random.Generator
     envelope = axis.stretch(_envelope(prediction.harmonic, prediction.pitch))
     excitation = dsp.stft(dsp.pulses(_melody(prediction.pitch, match), VOICED_HERTZ / 2), frames)
     spectrum = excitation * np.exp(envelope + 1j * _minimum_phase(envelope))
-    spectrum += axis.stretch_around_centre(_bounded(prediction.free) * np.exp(1j * prediction.phase))
+    spectrum += axis.stretch_noise(_bounded(prediction.free), prediction.phase)
     noise = rng.standard_normal((2, BINS, frames), dtype=np.float32)
     spectrum += axis.stretch(_bounded(prediction.breath)) * (noise[0] + 1j * noise[1])
     sound: npt.NDArray[np.float32] = dsp.ola(spectrum.astype(np.complex64))
@@ -76,18 +75,18 @@ class _Axis:
         )
         return stretched
 
-    def stretch_around_centre(self, spectrum: npt.NDArray[np.complex64]) -> npt.NDArray[np.complex64]:
-        """As `stretch`, for complex values, leaving what sounds in the middle of a frame there.
+    def stretch_noise(self, amplitude: Spectrum, phase: Spectrum) -> npt.NDArray[np.complex64]:
+        """As `stretch`, for amplitudes with phases, leaving what sounds in the middle of a frame there.
 
         Frames count time from their start; a half turn more every bin moves the origin to the middle,
-        and so keeps a burst where it was.
+        and so keeps a burst where it was. Mixing neighbours whose phases differ would weaken them, so
+        only the phase is mixed so.
         """
         turns = np.where(np.arange(BINS) % 2, -1, 1).astype(np.float32)[:, None]
-        centred = spectrum * turns
-        stretched: npt.NDArray[np.complex64] = (
-            centred[self._low] * (1 - self._weight) + centred[self._low + 1] * self._weight
-        )
-        return stretched * turns
+        centred = turns * amplitude * np.exp(1j * phase)
+        mixed = centred[self._low] * (1 - self._weight) + centred[self._low + 1] * self._weight
+        stretched: npt.NDArray[np.complex64] = turns * self.stretch(amplitude) * np.exp(1j * np.angle(mixed))
+        return stretched
 
 
 def _bounded(level: Spectrum) -> npt.NDArray[np.float32]:
@@ -108,7 +107,7 @@ def _envelope(level: Spectrum, pitch: npt.NDArray[np.float32]) -> npt.NDArray[np
     # Weights of the Hann window's main lobe: what the synthesis gathers around each harmonic.
     lobe = np.log(0.25 * amplitude[:-2] + 0.5 * amplitude[1:-1] + 0.25 * amplitude[2:] + 1e-9)
     bins = np.arange(BINS)
-    envelope = lobe.copy()
+    envelope: npt.NDArray[np.float32] = lobe.copy()
     for frame in np.flatnonzero(pitch > VOICED_HERTZ):
         step = pitch[frame] / BIN_HERTZ
         harmonics = np.arange(step, BINS - 1, step)
@@ -121,8 +120,7 @@ def _minimum_phase(level: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
     Oppenheim and Schafer, "Discrete-Time Signal Processing", on homomorphic systems.
     """
-    cepstrum = fft.irfft(level, dsp.N_FFT, axis=0)
+    cepstrum = np.fft.irfft(level, dsp.N_FFT, axis=0)
     cepstrum[1 : dsp.N_FFT // 2] *= 2
     cepstrum[dsp.N_FFT // 2 + 1 :] = 0
-    phase: npt.NDArray[np.float32] = fft.rfft(cepstrum, axis=0).imag
-    return phase
+    return np.fft.rfft(cepstrum, axis=0).imag.astype(np.float32)

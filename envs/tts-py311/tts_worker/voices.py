@@ -58,7 +58,9 @@ def measure(samples: npt.NDArray[np.float32], name: str) -> VoiceProfile:
         curve = curve[(ratio < OCTAVE_ERROR) & (ratio > 1 / OCTAVE_ERROR)]
     voiced = len(curve) * hop / pitch.RATE
     if voiced < SHORTEST_VOICED:
-        raise RecordingError(f"No voice is heard in {name}.", "Give some seconds of clear speech by one person.")
+        raise RecordingError(
+            f"No voice is heard in {name}.", "Give some seconds of clear speech by one person."
+        )
     low, high = np.quantile(np.log(curve), [0.16, 0.84])
     return VoiceProfile(float(np.median(curve)), float(high - low) / 2, voiced)
 

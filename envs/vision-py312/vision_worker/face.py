@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared_schema.records import FaceMesh
+from vision_worker.yaw import yaw_of
 
 __all__ = ["POINT_COUNT", "Box", "Face", "Points"]
 
@@ -23,9 +23,6 @@ POINT_COUNT: Final = 478
 
 _TEMPLES: Final = (234, 454)
 _EYE_CORNERS: Final = (33, 133, 362, 263)
-
-# Points that mirror each other in the face's plane of symmetry, the subject's right side first.
-_MIRRORED: Final = ((33, 263), (133, 362), (61, 291), (50, 280), (117, 346), (64, 294), (234, 454))
 
 
 @dataclass(frozen=True)
@@ -59,15 +56,8 @@ class Face:
 
     @property
     def yaw(self) -> float:
-        """How far the head is turned to the side, in degrees; positive towards the picture's right.
-
-        The lines between mirrored points are all normal to the plane of symmetry. For a head rolled, pitched
-        and then turned, R = Rz(roll) Ry(yaw) Rx(pitch), the depth of that normal R e_x is -sin(yaw), whatever
-        roll and pitch are.
-        """
-        lines = np.stack([self.points[left] - self.points[right] for right, left in _MIRRORED])
-        normal = (lines / np.linalg.norm(lines, axis=1, keepdims=True)).sum(axis=0)
-        return math.degrees(math.asin(float(normal[2] / np.linalg.norm(normal))))
+        """How far the head is turned to the side, in degrees; positive towards the picture's right."""
+        return yaw_of(self.points)
 
     def moved(self, scale: float, left: float, top: float) -> Face:
         """The face in a picture that was cut at (left, top) and then scaled."""

@@ -12,6 +12,7 @@ again in windows of other sizes: what it sees in gravel or print moves with the 
 from __future__ import annotations
 
 import importlib
+import warnings
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
@@ -62,7 +63,7 @@ class FaceFinder:
 
     def __init__(self) -> None:
         with start_up_chatter_to_log():
-            solutions: Any = importlib.import_module("mediapipe").solutions
+            solutions = _solutions()
             self._short = solutions.face_detection.FaceDetection(_CONFIDENCE, model_selection=0)
             self._full = solutions.face_detection.FaceDetection(_CONFIDENCE, model_selection=1)
             self._mesh = solutions.face_mesh.FaceMesh(
@@ -138,6 +139,14 @@ class FaceFinder:
             if _same(face.box, box):
                 return face
         return None
+
+
+def _solutions() -> Any:
+    """MediaPipe's legacy interface; it has no types, and imports matplotlib, hence the second it takes."""
+    with warnings.catch_warnings():
+        # Of protobuf 4's C types, once a process; protobuf 5, which mediapipe 0.10.21 refuses, has mended it.
+        warnings.filterwarnings("ignore", "Type google._upb", DeprecationWarning)
+        return importlib.import_module("mediapipe").solutions
 
 
 def _wanted(faces: list[Face]) -> float:

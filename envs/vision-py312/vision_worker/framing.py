@@ -65,7 +65,7 @@ def frame(box: Box, eye_level: float, picture: tuple[int, int], aspect: Aspect, 
         return _whole(picture, size)
     width, height = _extent(box, picture, aspect)
     keep = _keep(box, picture, 1.0)
-    if keep[2] - keep[0] > width or keep[3] - keep[1] > height:
+    if not _fits(keep, width, height):
         keep = _keep(box, picture, _BARE)
     left = _place((box[0] + box[2]) / 2 - width / 2, width, (keep[0], keep[2]), picture[0])
     top = _place(eye_level - _EYE_LEVEL * height, height, (keep[1], keep[3]), picture[1])
@@ -97,17 +97,18 @@ def _keep(box: Box, picture: tuple[int, int], share: float) -> Box:
 def _extent(box: Box, picture: tuple[int, int], aspect: Aspect) -> tuple[int, int]:
     """Width and height of the frame, even: as planned, less in a small picture, more to hold the face."""
     ratio = _RATIO[aspect]
-    possible = min(_HEIGHT[aspect] * (box[3] - box[1]), picture[1], picture[0] / ratio)
-    if _height_to_hold(_keep(box, picture, _BARE), ratio) <= _even(possible):
-        return _even(possible * ratio + 1e-6), _even(possible + 1e-6)
+    height = _even(min(_HEIGHT[aspect] * (box[3] - box[1]), picture[1], picture[0] / ratio))
+    width = min(_nearest_even(height * ratio), _even(picture[0]))
+    if _fits(_keep(box, picture, _BARE), width, height):
+        return width, height
     # Beyond the picture after all: then with room.
-    height = _height_to_hold(_keep(box, picture, 1.0), ratio)
-    return _even(height * ratio + 3), _even(height + 3)
+    left, top, right, bottom = _keep(box, picture, 1.0)
+    height = _even(max(bottom - top, (right - left) / ratio) + 4)
+    return _nearest_even(height * ratio), height
 
 
-def _height_to_hold(box: Box, ratio: float) -> float:
-    left, top, right, bottom = box
-    return max(bottom - top, (right - left) / ratio)
+def _fits(box: Box, width: int, height: int) -> bool:
+    return box[2] - box[0] <= width and box[3] - box[1] <= height
 
 
 def _place(ideal: float, length: int, keep: tuple[float, float], picture: int) -> int:
@@ -123,9 +124,13 @@ def _shown(width: int, height: int, ratio: float, size: int | None) -> tuple[int
     wanted = _even(min(DEFAULT_SIZE, short) if size is None else size)
     if wanted == short:
         return width, height
-    long = max(wanted, 2 * round(wanted * max(ratio, 1 / ratio) / 2))
+    long = _nearest_even(wanted * max(ratio, 1 / ratio))
     return (long, wanted) if ratio >= 1 else (wanted, long)
 
 
 def _even(length: float) -> int:
     return max(2, int(length) // 2 * 2)
+
+
+def _nearest_even(length: float) -> int:
+    return max(2, 2 * round(length / 2))

@@ -79,7 +79,8 @@ class HibariEngine(Engine):
 def _check_language(language: str) -> None:
     if language.lower().replace("_", "-") not in HibariEngine.languages:
         raise LanguageUnknown(
-            f"hibari does not speak {language!r}; it speaks {_spoken()}.", "Choose one of these with --language."
+            f"hibari does not speak {language!r}; it speaks {_spoken()}.",
+            "Choose one of these with --language.",
         )
 
 

@@ -1,0 +1,157 @@
+"""What `make test` runs: one session an environment, the cheap ones first.
+
+The root's sessions run in `./.venv`; each worker's in a copy of its environment under `.nox/`, made from
+`requirements-test.lock`. `nox -s tts -- -k silence` runs one part of one session.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).parent
+sys.path.insert(0, str(ROOT))
+
+from orchestrator.environments import ENVIRONMENTS, Environment, prepare  # noqa: E402 - once it can be found
+from orchestrator.relock import check_locks  # noqa: E402
+from orchestrator.uv import RegistryUnreachable  # noqa: E402
+from shared_schema.errors import AvatarError  # noqa: E402
+
+nox.needs_version = ">=2025.5"
+nox.options.default_venv_backend = "none"
+nox.options.error_on_external_run = False
+nox.options.sessions = [
+    "lint",
+    "schema-3.11",
+    "schema-3.12",
+    "orchestrator",
+    "tts",
+    "vision",
+    "lipsync",
+    "pipeline",
+    "locks",
+]
+
+ROOT_ENVIRONMENT = ENVIRONMENTS["orchestrator"]
+WORKERS = ("tts", "vision", "lipsync")
+
+
+def ready(session: nox.Session, environment: Environment, kind: str) -> Environment:
+    """The environment, set up as `kind`."""
+    try:
+        prepare([environment], kind)
+    except AvatarError as error:
+        session.error(str(error))
+    return environment
+
+
+def root(session: nox.Session) -> Environment:
+    """The orchestrator's environment, with the tools."""
+    return ready(session, ROOT_ENVIRONMENT, "dev")
+
+
+def worker(session: nox.Session, name: str, kind: str = "test") -> Environment:
+    """A worker's environment, apart from the one a user runs."""
+    return ready(session, ENVIRONMENTS[name].elsewhere(ROOT / ".nox" / f"{name}-{kind}"), kind)
+
+
+def run(session: nox.Session, environment: Environment, *arguments: str, **variables: str) -> None:
+    """Run Python in an environment, out of reach of the caller's settings."""
+    session.run(
+        str(environment.python_path),
+        *arguments,
+        # Small nets and small pictures: more threads cost more than they bring.
+        env={"OMP_NUM_THREADS": "1", "PYTHONPATH": None, "VIRTUAL_ENV": None, **variables},
+    )
+
+
+def test(session: nox.Session, environment: Environment, folders: Sequence[str]) -> None:
+    """Run the tests in these folders."""
+    run(session, environment, "-m", "pytest", *folders, *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style and types, each worker's against the packages of its own environment."""
+    tools = root(session)
+    run(session, tools, "-m", "ruff", "check")
+    run(session, tools, "-m", "ruff", "format", "--check")
+    run(session, tools, "-m", "mypy", "orchestrator", "shared_schema", "noxfile.py")
+    for name in WORKERS:
+        environment = worker(session, name)
+        run(
+            session, tools, "-m", "mypy",
+            "--python-executable", str(environment.python_path), "--python-version", environment.python,
+            str(environment.folder / f"{name}_worker"),
+            MYPYPATH=f"{ROOT}:{environment.folder}",
+        )  # fmt: skip
+
+
+@nox.session(name="schema-3.11")
+def schema_on_the_oldest(session: nox.Session) -> None:
+    """What is said on the socket, on the interpreter of the speech worker."""
+    test(session, worker(session, "tts"), ["tests/shared_schema"])
+
+
+@nox.session(name="schema-3.12")
+def schema_on_the_newest(session: nox.Session) -> None:
+    """The same on the orchestrator's."""
+    test(session, root(session), ["tests/shared_schema"])
+
+
+@nox.session
+def orchestrator(session: nox.Session) -> None:
+    """The orchestrator, and the faults it must survive."""
+    test(session, root(session), ["tests/orchestrator", "tests/faults"])
+
+
+@nox.session
+def tts(session: nox.Session) -> None:
+    """The speech worker's engines."""
+    test(session, worker(session, "tts"), ["tests/workers/tts"])
+
+
+@nox.session
+def vision(session: nox.Session) -> None:
+    """The picture worker's engines."""
+    test(session, worker(session, "vision"), ["tests/workers/vision"])
+
+
+@nox.session
+def lipsync(session: nox.Session) -> None:
+    """The lip-sync worker's engines."""
+    test(session, worker(session, "lipsync"), ["tests/workers/lipsync"])
+
+
+@nox.session
+def pipeline(session: nox.Session) -> None:
+    """The whole way: the real command, in the environments that a user runs."""
+    environment = root(session)
+    for name in WORKERS:
+        ready(session, ENVIRONMENTS[name], "base")
+    test(session, environment, ["tests/pipeline"])
+
+
+@nox.session
+def locks(session: nox.Session) -> None:
+    """That the locks follow from their pyproject.toml; this alone asks the package registry each time."""
+    try:
+        check_locks(ENVIRONMENTS)
+    except RegistryUnreachable as error:
+        session.skip(
+            f"The package registry cannot be reached, so the locks were not compared. {error.message}"
+        )
+    except AvatarError as error:
+        session.error(str(error))
+    session.log("Each lock follows from its pyproject.toml.")
+
+
+@nox.session
+def neural(session: nox.Session) -> None:
+    """That the neural locks install and work: gigabytes, so only when asked for."""
+    for name in WORKERS:
+        environment = worker(session, name, "neural")
+        run(session, environment, f"tests/neural/check_{name}.py")

@@ -1,0 +1,123 @@
+"""Each stage, worker and environment alone, as a person debugging it would run them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.pipeline.conftest import Home, Talk
+
+
+def test_a_face_is_found_and_measured(home: Home, pictures: Path, tmp_path: Path) -> None:
+    found = home.run("stage", "face", pictures / "me.jpg", "--json", "-o", tmp_path / "face.json")
+    assert found.returncode == 0, found.stderr
+    outcome = json.loads(found.stdout)["stages"][0]["outcome"]
+    left, top, right, bottom = outcome["box"]
+    assert 160 < left < right < 300
+    assert 40 < top < bottom < 220
+    assert abs(outcome["yaw"]) < 15
+    assert outcome["faces"] == 1
+    assert len(json.loads((tmp_path / "face.json").read_text())["points"]) == 478
+
+
+def test_a_portrait_is_made_of_a_chosen_face(home: Home, pictures: Path, tmp_path: Path) -> None:
+    made = home.run(
+        "stage", "portrait", pictures / "two.png", "--face", "2", "--aspect", "1:1", "--size", "300",
+        "-o", tmp_path / "p.png", "--json",
+    )  # fmt: skip
+    assert made.returncode == 0, made.stderr
+    assert json.loads(made.stdout)["stages"][0]["outcome"]["width"] == 300
+
+
+def test_any_recording_drives_the_lips_without_timings(home: Home, talk: Talk, tmp_path: Path) -> None:
+    made = home.run("stage", "lipsync", "--speech", talk.speech, "-o", tmp_path / "v.mp4", "--json")
+    assert made.returncode == 0, made.stderr
+    assert json.loads(made.stdout)["stages"][-1]["outcome"]["driver"] == "sound"
+
+
+@pytest.mark.parametrize(
+    ("stage", "engines"),
+    [
+        ("tts", ["hibari"]),
+        ("portrait", ["photo", "sample"]),
+        ("face", ["mediapipe"]),
+        ("lipsync", ["talking-photo"]),
+    ],
+)
+def test_the_engines_of_a_stage_are_listed_with_their_state(
+    home: Home, stage: str, engines: list[str]
+) -> None:
+    listed = home.run("stage", stage, "--list-engines")
+    assert listed.returncode == 0, listed.stderr
+    rows = [line.split() for line in listed.stdout.splitlines() if not line.startswith(" ")]
+    assert [(row[0], row[-1]) for row in rows] == [(engine, "ready") for engine in engines]
+
+
+@pytest.fixture
+def request_file(tmp_path: Path) -> Path:
+    (tmp_path / "hello.txt").write_text("Hello, world")
+    task = {
+        "id": "debug", "attempt": 1, "stage": "tts", "engine": "hibari", "folder": str(tmp_path),
+        "inputs": {"text": {"path": "hello.txt", "sha256": "0" * 64, "size": 12}},
+        "params": {"type": "speech", "language": "en", "speed": 1.0}, "seed": 0,
+    }  # fmt: skip
+    path = tmp_path / "task.json"
+    path.write_text(json.dumps(task))
+    return path
+
+
+def test_a_worker_runs_one_task_from_a_file(home: Home, request_file: Path) -> None:
+    done = home.run("worker", "tts", "--request", request_file)
+    assert done.returncode == 0, done.stderr
+    names = [artifact["name"] for artifact in json.loads(done.stdout)["artifacts"]]
+    assert names == ["speech", "timings"]
+    assert (request_file.parent / "speech.wav").is_file()
+
+
+def test_with_pdb_it_stops_in_the_engine(home: Home, request_file: Path) -> None:
+    done = home.run(
+        "worker", "tts", "--request", request_file, "--pdb", stdin="where\nprint(task.id)\ncontinue\n"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "engines/hibari.py" in done.stdout
+    assert "\ndebug\n" in done.stdout.replace("(Pdb) ", "\n")
+
+
+def test_a_file_that_is_no_task_is_refused(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "task.json").write_text('{"id": 1}')
+    for name, says in (("task.json", "is not a task"), ("missing.json", "No such file")):
+        done = home.run("worker", "tts", "--request", tmp_path / name)
+        assert done.returncode == 2
+        assert says in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_pdb_without_a_task_is_refused(home: Home) -> None:
+    done = home.run("worker", "tts", "--pdb")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--pdb needs --request" in done.stderr
+
+
+def test_the_environments_are_listed(home: Home) -> None:
+    listed = home.run("envs", "list")
+    assert listed.returncode == 0
+    rows = [line.split() for line in listed.stdout.splitlines()]
+    assert [row[0] for row in rows] == ["tts", "vision", "lipsync"]
+    assert all(row[1] == "ready:" for row in rows)
+
+
+def test_a_synced_environment_is_left_as_it_is(home: Home) -> None:
+    synced = home.run("envs", "sync", "tts")
+    assert (synced.returncode, synced.stderr) == (0, "")
+
+
+def test_a_shell_in_an_environment_has_its_python_first(home: Home) -> None:
+    shell = home.run(
+        "envs", "shell", "tts", SHELL="/bin/sh",
+        stdin="python -c 'import sys; print(sys.version_info[:2], sys.prefix)'\n",
+    )  # fmt: skip
+    assert shell.returncode == 0, shell.stderr
+    assert shell.stdout.startswith("(3, 11) ")
+    assert "tts-py311" in shell.stdout
