@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from orchestrator import paths
 from orchestrator.environments import ENVIRONMENTS
 from orchestrator.process import Launch
 from shared_schema.stages import Stage
@@ -28,4 +29,6 @@ def command_of(name: str) -> tuple[str, ...]:
 def launch(name: str) -> Launch:
     """How to start a worker. EnvironmentMissing where its environment is not set up."""
     environment = ENVIRONMENTS[name]
-    return Launch(name, command_of(name), python=environment.python, lock=environment.lock_digest())
+    # MediaPipe imports matplotlib, which keeps a font cache in the user's home unless told where.
+    variables = {"MPLCONFIGDIR": str(paths.cache_dir() / "matplotlib")}
+    return Launch(name, command_of(name), environment.python, environment.lock_digest(), variables)

@@ -93,7 +93,10 @@ class Task(_Body, frozen=True):
 
 
 class EngineInfo(_Body, frozen=True):
-    """What a worker says of one engine. `lacks` and `remedy` are sentences, empty when it is ready."""
+    """What a worker says of one engine. `lacks` and `remedy` are sentences, empty when it is ready.
+
+    `version` is its own, and behind it in brackets those of the libraries that decide its result.
+    """
 
     name: Identifier
     stage: Stage
@@ -104,6 +107,11 @@ class EngineInfo(_Body, frozen=True):
     remedy: str = ""
     languages: list[str] = []
     needs: list[str] = []
+
+    @property
+    def title(self) -> str:
+        """Name and own version, for people."""
+        return f"{self.name} {self.version.partition(' ')[0]}"
 
 
 class Peaks(_Body, frozen=True):

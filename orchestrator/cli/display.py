@@ -45,7 +45,7 @@ class PlainDisplay(SilentDisplay):
 
     def chosen(self, stage: Stage, engine: EngineInfo, why: str) -> None:
         """Say which engine was taken."""
-        click.echo(f"{stage:<9} {engine.name} {engine.version}: {why}", err=True)
+        click.echo(f"{stage:<9} {engine.title}: {why}", err=True)
 
     def finished(self, report: StageReport) -> None:
         """Say how long it took."""
@@ -73,7 +73,7 @@ class LiveDisplay(SilentDisplay):
     def chosen(self, stage: Stage, engine: EngineInfo, why: str) -> None:
         """Begin a bar."""
         self._bars.console.print(
-            f"[bold]{stage:<9}[/bold] {engine.name} {engine.version}: {why}", markup=True, soft_wrap=True
+            f"[bold]{stage:<9}[/bold] {engine.title}: {why}", markup=True, soft_wrap=True
         )
         self._rows[stage] = self._bars.add_task(stage, total=None, phase="starting")
 

@@ -25,4 +25,4 @@ def list_engines(name: str) -> None:
 
 def _describe(engine: EngineInfo) -> str:
     state = "ready" if engine.ready else f"not ready: {engine.lacks} {engine.remedy}"
-    return f"{engine.name:<14} {engine.version:<10} {state}\n{'':<14} {engine.summary}"
+    return f"{engine.title:<18} {state}\n{'':<18} {engine.summary}"

@@ -54,7 +54,7 @@ def _watch(name: str) -> None:
     async def watch() -> None:
         async with Supervisor(launch, foreground=True) as supervisor:
             handle, hello = await supervisor.worker(name)
-            engines = ", ".join(f"{engine.name} {engine.version}" for engine in hello.engines)
+            engines = ", ".join(engine.title for engine in hello.engines)
             click.echo(
                 f"{name} worker, process {hello.pid}, Python {hello.python}: {engines}. Ctrl-C ends it."
             )

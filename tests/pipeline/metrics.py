@@ -1,8 +1,8 @@
 """How well lips follow speech, judged on the finished video: what the eye sees, as numbers.
 
 Runs where MediaPipe is (the vision environment). The mouth's opening O is |L13-L14| / |L33-L263| of the face
-mesh, measured on each frame by itself, so that no filter of the tracker hides or makes motion. What speech should
-look like comes from a small table here, not from the worker's own viseme table.
+mesh, measured on each frame by itself, so that no filter of the tracker hides or makes motion. What speech
+should look like comes from a small table here, not from the worker's own viseme table.
 
     measure(video, wav, utterances) -> Score          score(Opening, sound, utterances) -> Score
     Score.failures() -> the bars it misses            shifted, rolled, frozen -> the negative controls
@@ -110,7 +110,7 @@ def measure(video: Path, wav: Path, utterances: Iterable[Utterance]) -> Score:
 
 def openings(video: Path) -> Opening:
     """Measure the mouth of every frame; ValueError where a frame shows no face."""
-    import mediapipe  # noqa: PLC0415 - only the vision environment has it
+    import mediapipe  # only the vision environment has it
 
     found = []
     capture = cv2.VideoCapture(str(video))
@@ -137,7 +137,7 @@ def _points(mesh: Any, picture: NDArray[np.uint8], video: Path) -> Floats:
 
 
 def _close_up(points: Floats) -> Floats:
-    """The affine matrix (2, 3) that fills the view with the face of the first frame; the same for all frames."""
+    """The affine matrix (2, 3) that fills the view with the face of the first frame, for all frames."""
     low, high = points.min(0), points.max(0)
     scale = VIEW / (2.0 * float((high - low).max()))
     shift = VIEW / 2 - scale * (low + high) / 2
@@ -183,7 +183,7 @@ def score(mouth: Opening, sound: Sound, utterances: Iterable[Utterance]) -> Scor
 
 
 def _energy(sound: Sound, rate: float, count: int) -> Floats:
-    """Log energy of each frame's time, smoothed over three frames; 50 dB below the loudest counts as silence."""
+    """Log energy of each frame, smoothed over three; 50 dB below the loudest counts as silence."""
     edges = np.minimum((np.arange(count + 1) / rate * sound.rate).astype(int), len(sound.samples))
     total = np.concatenate([[0.0], np.cumsum(np.square(sound.samples))])
     power = np.diff(total[edges]) / np.maximum(np.diff(edges), 1)
@@ -254,7 +254,9 @@ def _closures(mouth: Opening, phones: list[Phone]) -> tuple[float, float]:
 
 
 def _silence(mouth: Opening, phones: list[Phone], sound: Sound) -> float:
-    """Standard deviation of O in pauses over that in speech; a pause is where timings and sound are both silent."""
+    """Standard deviation of O in pauses over that in speech; a pause is where timings and sound are both
+    silent.
+    """
     count = len(mouth.opening)
     energy = _energy(sound, mouth.rate, count)
     quiet = energy < np.percentile(energy, 95) - 35
@@ -274,7 +276,9 @@ def _silence(mouth: Opening, phones: list[Phone], sound: Sound) -> float:
 
 
 def identity(photo: NDArray[np.uint8], picture: NDArray[np.uint8], ignored: NDArray[np.bool_]) -> float:
-    """Mean SSIM (Wang et al. 2004, 11-pixel Gaussian, sigma 1.5) of two BGR pictures outside `ignored` (h, w)."""
+    """Mean SSIM (Wang et al. 2004, 11-pixel Gaussian, sigma 1.5) of two BGR pictures outside `ignored` (h,
+    w).
+    """
     first, second = (cv2.cvtColor(p, cv2.COLOR_BGR2GRAY).astype(np.float64) for p in (photo, picture))
     blur = lambda values: cv2.GaussianBlur(values, (11, 11), 1.5)  # noqa: E731
     mean1, mean2 = blur(first), blur(second)

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from lipsync_worker import coarticulation, sound_driver, timeline
+from lipsync_worker.arrays import Floats
 from lipsync_worker.compositor import Compositor
 from lipsync_worker.encoder import VideoWriter
 from lipsync_worker.face_frame import FaceFrame
 from lipsync_worker.loudness import Levels, Reference, features
 from lipsync_worker.pose import Poses
-from lipsync_worker.recording import Recording, analysis_blocks, measure
+from lipsync_worker.recording import analysis_blocks, measure
+from shared_schema import limits
 from shared_schema.engine import Context
-from shared_schema.errors import FaceError, PhotoError
+from shared_schema.errors import FaceError, InputError, PhotoError
 from shared_schema.records import read_face, read_timings
 from shared_schema.stages import LipsyncOutcome, LipsyncParams
 
@@ -28,47 +32,66 @@ __all__ = ["animate"]
 REPORT_EVERY = 5  # frames
 
 
+class _Clock(NamedTuple):
+    frames: int
+    rate: Fraction
+
+
 def animate(params: LipsyncParams, seed: int, context: Context) -> LipsyncOutcome:
     """Write `video.mp4` for a task's portrait, face, speech and, if there are, timings.
 
-    Memory does not grow with the length of the speech. Raises PhotoError, FaceError, RecordingError for inputs
-    that cannot be used, OutputError where the video cannot be written, Cancelled when told to stop.
+    Memory does not grow with the length of the speech. Raises PhotoError, FaceError, RecordingError for
+    inputs that cannot be used, OutputError where the video cannot be written, Cancelled when told to stop.
     """
     cv2.setNumThreads(1)
-    rate = Fraction(params.fps_numerator, params.fps_denominator)
+    rate = _frame_rate(params)
     photo = _read_photo(context.input("portrait"))
     frame = _read_frame(context.input("face"), photo)
     speech = context.input("speech")
     timings = context.optional_input("timings")
     context.progress("listening", 0)
-    recording = measure(speech)
+    recording = measure(speech, context.check)
     count = max(math.ceil(recording.seconds * rate - Fraction(1, 1000)), 1)
+    rows = _poses(speech, timings, recording.seconds, _Clock(count, rate), context)
     compositor = Compositor(frame, photo, params, seed)
-    rows = _poses(speech, timings, recording, count, rate)
     height, width = compositor.shape
     with VideoWriter(
         context.output("video", "video.mp4"), (width, height), rate, speech, recording
     ) as writer:
-        for block in rows:
-            for pose in block:
-                if writer.frames % REPORT_EVERY == 0:
-                    context.progress("animating", writer.frames, count)
-                writer.write(compositor.frame(pose, writer.frames))
+        for pose in itertools.chain.from_iterable(rows):
+            if writer.frames % REPORT_EVERY == 0:
+                context.progress("animating", writer.frames, count)
+            writer.write(compositor.frame(pose, writer.frames))
     context.progress("animating", count, count)
     driver = "phonemes" if timings else "sound"
     return LipsyncOutcome(count, float(count / rate), width, height, driver)
 
 
+def _frame_rate(params: LipsyncParams) -> Fraction:
+    rate = Fraction(params.fps_numerator, params.fps_denominator)
+    if not limits.MIN_FRAME_RATE <= rate <= limits.MAX_FRAME_RATE:
+        raise InputError(
+            f"A video of {float(rate):g} frames a second cannot be made.",
+            f"Ask for {limits.MIN_FRAME_RATE} to {limits.MAX_FRAME_RATE}.",
+        )
+    return rate
+
+
 def _poses(
-    speech: Path, timings: Path | None, recording: Recording, count: int, rate: Fraction
+    speech: Path, timings: Path | None, seconds: float, clock: _Clock, context: Context
 ) -> Iterator[Poses]:
-    reference = Reference.of(features(analysis_blocks(speech)))
+    reference = Reference.of(features(_checked(analysis_blocks(speech), context)))
     levels = Levels(features(analysis_blocks(speech)))
     if timings is None:
-        return sound_driver.poses(levels, reference, count, rate)
-    heard = Levels(features(analysis_blocks(speech)))
-    track = timeline.segments(read_timings(timings), heard, reference, recording.seconds)
-    return coarticulation.poses(track, levels, reference, count, rate)
+        return sound_driver.poses(levels, reference, clock.frames, clock.rate)
+    track = timeline.segments(read_timings(timings), levels, reference, seconds)
+    return coarticulation.poses(track, levels, reference, clock.frames, clock.rate)
+
+
+def _checked(blocks: Iterator[Floats], context: Context) -> Iterator[Floats]:
+    for block in blocks:
+        context.check()
+        yield block
 
 
 def _read_photo(path: Path) -> NDArray[np.uint8]:

@@ -8,7 +8,7 @@ __all__ = ["Blinks"]
 
 FIRST = (0.9, 2.6)  # seconds
 BETWEEN = (2.2, 4.5)
-DOWN, SHUT, UP = 0.08, 0.045, 0.14  # seconds, after Schiffman 2001: 100-400 ms in all
+DOWN, SHUT, UP = 0.08, 0.045, 0.14  # seconds; people take 100 to 400 ms in all
 
 
 class Blinks:

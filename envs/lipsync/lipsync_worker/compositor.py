@@ -5,9 +5,8 @@ from __future__ import annotations
 from fractions import Fraction
 
 import cv2
-import numpy as np
 
-from lipsync_worker.arrays import Floats, Picture, floats
+from lipsync_worker.arrays import Floats, Picture, floats, picture
 from lipsync_worker.blink import Blinks
 from lipsync_worker.eyes import Eye
 from lipsync_worker.face_frame import FaceFrame
@@ -25,8 +24,8 @@ class Compositor:
     def __init__(self, frame: FaceFrame, photo: Picture, params: LipsyncParams, seed: int) -> None:
         """`photo` (h, w, 3) BGR; where a side is odd, its last row or column is doubled."""
         height, width = photo.shape[:2]
-        self.photo = cv2.copyMakeBorder(photo, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
-        self.shape: tuple[int, int] = self.photo.shape[:2]
+        self.photo = picture(cv2.copyMakeBorder(photo, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE))
+        self.shape = (self.photo.shape[0], self.photo.shape[1])
         """Height and width of the frames, both even."""
         self._rate = Fraction(params.fps_numerator, params.fps_denominator)
         source = _doubled(self.photo)
@@ -35,9 +34,8 @@ class Compositor:
         self._sway = Sway(frame, source)
         self._motion = HeadMotion(frame, seed) if params.sway else None
         self._blinks = Blinks(seed, float(1 / self._rate)) if params.blink else None
-        self._weights = {
-            id(part): self._sway.weight(part.grid.nodes)[..., None] for part in (self._mouth, *self._eyes)
-        }
+        self._parts: list[Eye | MouthLayer] = [self._mouth, *self._eyes]
+        self._weights = {id(part): self._sway.weight(part.grid.nodes)[..., None] for part in self._parts}
         self._canvas = self.photo.copy()
 
     def frame(self, pose: Floats, number: int) -> Picture:
@@ -61,7 +59,7 @@ class Compositor:
 
     def _restore(self) -> None:
         """Put the photo back where the last frame painted."""
-        for part in (self._mouth, *self._eyes):
+        for part in self._parts:
             grid = part.grid
             rows, columns = slice(grid.top, grid.top + grid.height), slice(grid.left, grid.left + grid.width)
             self._canvas[rows, columns] = self.photo[rows, columns]
@@ -73,4 +71,4 @@ def _doubled(photo: Picture) -> Picture:
     size = (2 * width, 2 * height)
     matrix = floats([[2, 0, 0], [0, 2, 0]])
     large = cv2.warpAffine(photo, matrix, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(large, np.uint8)
+    return picture(large)

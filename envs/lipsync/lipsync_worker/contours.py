@@ -1,8 +1,8 @@
-"""The edges of the lips, found in the photo itself: landmarks are a few pixels off, and pixels of teeth that move
-with a lip look like torn paper.
+"""The edges of the lips, found in the photo itself: landmarks are a few pixels off, and pixels of teeth
+that move with a lip look like torn paper.
 
-Closed lips part at the darkest place: each column across the mouth is searched along the face's down axis. Parted
-lips are cut a little into the lip, past the pixels that mix lip and teeth.
+Closed lips part at the darkest place: each column across the mouth is searched along the face's down axis.
+Parted lips are cut a little into the lip, past the pixels that mix lip and teeth.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from lipsync_worker.arrays import Floats
+from lipsync_worker.arrays import Floats, floats
 from lipsync_worker.face_frame import FaceFrame
 from lipsync_worker.landmarks import LOWER_RINGS, UPPER_RINGS
+from lipsync_worker.warp import sampled
 
 __all__ = ["edge_cut", "refine"]
 
@@ -30,7 +31,7 @@ COLUMNS = range(1, 10)
 
 def refine(frame: FaceFrame, photo: Floats) -> FaceFrame:
     """The same face with the inner edges of its lips moved to where the BGR `photo` (h, w, 3) shows them."""
-    lab = cv2.cvtColor(cv2.GaussianBlur(photo, (0, 0), 0.7) / 255, cv2.COLOR_BGR2Lab)
+    lab = floats(cv2.cvtColor(floats(cv2.GaussianBlur(photo, (0, 0), 0.7)) / 255, cv2.COLOR_BGR2Lab))
     gap = float(frame.local[14, 1] - frame.local[13, 1])
     shifts = _parted(frame) if gap > PARTED else _closed(frame, lab)
     points = frame.points.copy()
@@ -71,10 +72,7 @@ def _closed(frame: FaceFrame, lab: Floats) -> tuple[Floats, Floats]:
 def _colours(frame: FaceFrame, lab: Floats, place: Floats, along: Floats) -> Floats:
     """Colours (n, 3) at steps `along` (n,) from a place, face units down the face."""
     line = place[:2] + along[:, None] * frame.axes[1, :2] * frame.unit
-    maps = line[None].astype(np.float32)
-    return np.asarray(
-        cv2.remap(lab, maps, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[0], np.float32
-    )
+    return floats(sampled(lab, floats(line[None]))[0])
 
 
 def _calm(shifts: Floats) -> Floats:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
@@ -77,7 +77,7 @@ class VideoWriter:
         layout = "mono" if self._recording.channels == 1 else "stereo"
         stream = self._container.add_stream("aac", rate=rate)
         stream.layout = layout
-        stream.bit_rate = 96_000 if layout == "mono" else 160_000
+        stream.bit_rate = min(6 * rate, 96_000) * (1 if layout == "mono" else 2)
         return stream
 
     def write(self, picture: NDArray[np.uint8]) -> None:
@@ -95,7 +95,7 @@ class VideoWriter:
         except (av.FFmpegError, OSError) as error:
             raise _output_error(self.path, error) from error
 
-    def _packets(self) -> Iterator[bool]:
+    def _packets(self) -> Generator[bool]:
         """Encode the sound piece by piece, one piece a step."""
         stream = self._audio
         resampler = AudioResampler(format="fltp", layout=stream.layout.name, rate=stream.rate)
@@ -114,28 +114,32 @@ class VideoWriter:
             done += part.samples
             self._container.mux(stream.encode(part))
 
-    def finish(self) -> None:
-        """Write what is still held back, and the index."""
-        try:
-            for _ in self._sound:
-                pass
-            self._container.mux(self._video.encode(None))
-            self._container.mux(self._audio.encode(None))
-            self._container.close()
-        except (av.FFmpegError, OSError) as error:
-            raise _output_error(self.path, error) from error
-
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._sound.close()
-        if kind is None:
-            self.finish()
-            return
+        try:
+            if kind is None:
+                self._finish()
+        except (av.FFmpegError, OSError) as failure:
+            raise _output_error(self.path, failure) from failure
+        finally:
+            self._sound.close()
+            self._let_go()
+
+    def _finish(self) -> None:
+        """Write what is still held back, and the index."""
+        for _ in self._sound:
+            pass
+        self._container.mux(self._video.encode(None))
+        self._container.mux(self._audio.encode(None))
+        self._container.close()
+
+    def _let_go(self) -> None:
+        """Close the file; a second close does nothing."""
         try:
             self._container.close()
         except (av.FFmpegError, OSError):
-            return  # the file is lost already, and `error` says why
+            return  # a file that could not be finished is lost, and why is being raised already
 
 
 def _output_error(path: Path, error: Exception) -> OutputError:

@@ -1,4 +1,5 @@
-"""Lids and brows of one eye: the upper lid slides down over the eyeball, the lower comes up a little, they meet.
+"""Lids and brows of one eye: the upper lid slides down over the eyeball, the lower comes up a little, they
+meet.
 
 The eyeball stays where it is; what covers it is the lid's own skin, stretched as lids are, with its lashes.
 """
@@ -12,7 +13,7 @@ from lipsync_worker.arrays import Floats, Picture, floats
 from lipsync_worker.face_frame import FaceFrame
 from lipsync_worker.landmarks import BROWS, EYES, LID_FOLDS
 from lipsync_worker.slit import Curves, Slit, opening, smooth
-from lipsync_worker.warp import Grid, interpolation, smoothstep
+from lipsync_worker.warp import Grid, interpolation, sampled, smoothstep
 
 __all__ = ["Eye"]
 
@@ -61,8 +62,8 @@ class Eye:
 
     def _grid(self, points: Floats, size: tuple[int, int]) -> Grid:
         unit = self._frame.unit
-        low, high = points.min(0) - 0.10 * unit, points.max(0) + 0.10 * unit
-        return Grid.covering((*map(float, low), *map(float, high)), size, max(round(unit / 100), 1))
+        box = np.stack([points.min(0) - 0.10 * unit, points.max(0) + 0.10 * unit])
+        return Grid.covering(box, size, max(round(unit / 100), 1))
 
     def _layers(self, grid: Grid, folds: list[Floats], brows: Floats) -> tuple[Floats, Floats]:
         """From the motion of upper edge, lower edge, upper fold, lower fold, brows to the two fields."""
@@ -190,21 +191,16 @@ class Eye:
         blurred = cv2.GaussianBlur(source, (0, 0), max(0.012 * self._frame.unit * 2, 1.0))
         fold, below = folds
         above = brow[np.round(np.linspace(0, len(brow) - 1, len(fold))).astype(int)]
-        seen, cheek = (
-            np.median(
-                cv2.remap(blurred, places[None, 1:-1] * 2, None, cv2.INTER_LINEAR)[0].astype(np.float32),
-                axis=0,
-            )
-            for places in (fold + 0.22 * (above - fold), below)
+        lid, cheek = (
+            floats(sampled(blurred, places[None] * 2)[0]) for places in (fold + 0.22 * (above - fold), below)
         )
-        own = float(smoothstep(floats(seen.sum() / max(cheek.sum(), 1)), 0.5, 0.8))
-        across = cv2.remap(blurred, (fold + 0.22 * (above - fold))[None] * 2, None, cv2.INTER_LINEAR)[0]
-        skin = 0.5 * across.astype(np.float32) + 0.5 * seen
-        return np.asarray(own * skin + (1 - own) * 0.8 * cheek, np.float32)
+        lid_middle, cheek_middle = np.median(lid[1:-1], axis=0), np.median(cheek[1:-1], axis=0)
+        bright = floats(lid_middle.sum() / max(float(cheek_middle.sum()), 1.0))
+        own = float(smoothstep(bright, 0.5, 0.8))
+        return floats(own * (lid + lid_middle) / 2 + (1 - own) * 0.8 * cheek_middle)
 
     def _lash_colour(self, source: Picture) -> Floats:
         """The dark of this face's own lashes: what is darkest along the upper lid."""
-        maps = (smooth(self._edges[0])[None] * 2).astype(np.float32)
-        seen = cv2.remap(source, maps, None, cv2.INTER_LINEAR)[0].astype(np.float32)
+        seen = floats(sampled(source, smooth(self._edges[0])[None] * 2)[0])
         order = np.argsort(seen.sum(1))
-        return np.asarray(seen[order[: max(len(order) // 4, 1)]].mean(0), np.float32)
+        return floats(seen[order[: max(len(order) // 4, 1)]].mean(0))

@@ -1,7 +1,7 @@
 """A face's own axes: right, down and away from the viewer, in units of the face's width.
 
-Motions are written once, for a face seen from the front; this turns them into pixels of a picture in which the
-head is turned, tilted, near or far. So a three-quarter view does not get a lopsided mouth.
+Motions are written once, for a face seen from the front; this turns them into pixels of a picture in which
+the head is turned, tilted, near or far. So a three-quarter view does not get a lopsided mouth.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from shared_schema.errors import FaceError
 from shared_schema.records import FaceMesh
 
 __all__ = ["FaceFrame"]
+
+NEEDED = (33, 133, 362, 263, 61, 291, 0, 17)  # corners of eyes and mouth, outer edges of the lips
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,11 @@ class FaceFrame:
                 f"The face is {unit:.0f} pixels wide, too small to animate.", "Use a closer or larger photo."
             )
         axes = _axes(points)
+        inside = (points[list(NEEDED), :2] >= 0) & (points[list(NEEDED), :2] < (mesh.width, mesh.height))
+        if not inside.all():
+            raise FaceError(
+                "The face is cut off by the border of the picture.", "Use a photo of the whole face."
+            )
         origin = (points[78] + points[308]) / 2
         return cls(points, ((points - origin) @ axes.T / unit).astype(np.float32), axes, origin, unit)
 

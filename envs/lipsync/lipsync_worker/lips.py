@@ -1,9 +1,8 @@
 """How lips, jaw and chin move for a pose: displacements of landmarks in the face's own units.
 
-The photo's expression is first undone as far as speech needs it (parted lips meet, the corners of a smile come in),
-then the pose is put on. Amplitudes are shares of the face's width (about 140 mm in an adult), after
-the ranges of lip and jaw motion in speech: jaw up to 20 mm, lip protrusion 5-8 mm, spread 5 mm
-(Gentil & Tournier 1998; Badin et al. 2002).
+The photo's expression is first undone as far as speech needs it (parted lips meet, the corners of a smile
+come in), then the pose is put on. Amplitudes are shares of the face's width (about 140 mm in an adult), in
+the order of what is measured in speech (Badin et al. 2002) and then tuned by eye.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ RING_SHARE = floats([0, 1 / 3, 2 / 3, 1])[:, None]  # from the outer edge of a l
 
 
 class Lips:
-    """Motion of one face's mouth. The rows of a motion are `indices`: both lips, jaw line, chin, what stays."""
+    """Motion of one face's mouth. Rows of a motion are `indices`: both lips, jaw line, chin, what stays."""
 
     def __init__(self, frame: FaceFrame) -> None:
         self.indices = [
@@ -67,7 +66,7 @@ class Lips:
         self._tuck(pose, upper, lower)
         self._part(upper, lower)
         upper[:, [0, -1]] = lower[:, [0, -1]] = (upper[:, [0, -1]] + lower[:, [0, -1]]) / 2
-        skin = self._skin(pose, lower)
+        skin = self._skin(pose)
         return np.concatenate([upper.reshape(-1, 3), lower.reshape(-1, 3), skin, self._fixed])
 
     def _relax(self, pose: Floats, upper: Floats, lower: Floats) -> None:
@@ -135,7 +134,7 @@ class Lips:
         upper[:, :, 1] -= half * RING_SHARE
         lower[:, :, 1] += half * RING_SHARE
 
-    def _skin(self, pose: Floats, lower: Floats) -> Floats:
+    def _skin(self, pose: Floats) -> Floats:
         """Jaw line and chin: they follow the jaw in the middle and stay at its angles."""
         jaw, shut = float(pose[Param.JAW]), float(pose[Param.CLOSE])
         drop = 0.9 * JAW_DROP * jaw * (1 - 0.6 * shut)

@@ -1,12 +1,10 @@
 """What is seen between the lips: cavity, tongue, lower and upper teeth, shaded by the lips.
 
-Upper teeth belong to the skull and stay where they are; lower teeth and tongue go with the jaw. Teeth that the photo
-shows are taken from it; others are drawn, their colour after the whites of the eyes and the skin.
+Upper teeth belong to the skull and stay where they are; lower teeth and tongue go with the jaw. Teeth that
+the photo shows are taken from it; others are drawn, their colour after the whites of the eyes and the skin.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -21,12 +19,6 @@ from lipsync_worker.teeth import Canvas, drawn_teeth, photo_teeth, tongue
 __all__ = ["MouthInterior"]
 
 
-@dataclass(frozen=True)
-class _Sprite:
-    image: Floats  # (h, w, 4), colour times alpha, and alpha, all 0-255
-    jaw: float  # how far it follows the jaw
-
-
 class MouthInterior:
     """Paints the inside of one mouth."""
 
@@ -34,7 +26,7 @@ class MouthInterior:
         self.frame = frame
         self.canvas = Canvas.of(frame, lips)
         self.palette = Palette.of(frame, photo)
-        upper, lower = photo_teeth(self.canvas, lips, frame, photo, self.palette)
+        upper, lower = photo_teeth(self.canvas, lips, frame, photo)
         self.from_photo = upper is not None
         if upper is None:
             upper = drawn_teeth(self.canvas, lips, self.palette, lower=False)
@@ -49,7 +41,7 @@ class MouthInterior:
 
         `mask` (h, w) is the opening, 0-1; `sway` (2, 3) the head's motion in pixels.
         """
-        left, top, width, height = box
+        _, _, width, height = box
         jaw = JAW_DROP * float(pose[Param.JAW])
         image = np.empty((height, width, 3), np.float32)
         image[:] = self.palette.cavity
@@ -71,7 +63,8 @@ class MouthInterior:
         image += placed[..., :3]
 
     def _light(self, mask: Floats, pucker: float) -> Floats:
-        """What light (h, w, 3) the lips let in: little near the edge of the opening, least under the upper lip.
+        """What light (h, w, 3) the lips let in: little near the edge of the opening, least under the upper
+        lip.
 
         Lips pushed forward shade what is behind them. What comes through flesh is red.
         """
@@ -82,4 +75,4 @@ class MouthInterior:
             soft[drop:] = soft[:-drop].copy()
         strength = 0.35 if self.from_photo else 0.55
         light = (1 - 0.65 * pucker) * (1 - strength * (1 - np.clip(soft * 1.5 - 0.35, 0, 1)))
-        return np.power(light[..., None], floats([1.5, 1.35, 1.0])).astype(np.float32)
+        return floats(np.power(light[..., None], floats([1.5, 1.35, 1.0])))

@@ -11,7 +11,7 @@ from lipsync_worker.face_frame import FaceFrame
 from lipsync_worker.lips import Lips
 from lipsync_worker.mouth import MouthInterior
 from lipsync_worker.regions import mouth_slit
-from lipsync_worker.slit import Curves, Picture, opening, smooth
+from lipsync_worker.slit import Curves, opening, smooth
 from lipsync_worker.warp import Grid
 
 __all__ = ["MouthLayer"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +30,7 @@ class Recording:
     channels: int
 
 
-def decoded(path: Path) -> Iterator[AudioFrame]:
+def decoded(path: Path) -> Generator[AudioFrame]:
     """The recording's frames, one after another; RecordingError where it cannot be read."""
     try:
         container = av.open(str(path), "r")
@@ -47,11 +47,15 @@ def decoded(path: Path) -> Iterator[AudioFrame]:
             ) from error
 
 
-def measure(path: Path) -> Recording:
-    """Read a recording to its end; RecordingError where it is empty, damaged or holds NaN."""
+def measure(path: Path, check: Callable[[], None]) -> Recording:
+    """Read a recording to its end; RecordingError where it is empty, damaged or holds NaN.
+
+    `check` is called now and then, and may raise to stop.
+    """
     samples, rate, channels = 0, 0, 0
     with closing(decoded(path)) as frames:
         for frame in frames:
+            check()
             if rate and frame.sample_rate != rate:
                 raise RecordingError(f"The speech file {path.name} changes its sample rate midway.", HINT)
             rate, channels = frame.sample_rate, len(frame.layout.channels)

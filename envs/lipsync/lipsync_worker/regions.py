@@ -26,10 +26,8 @@ def mouth_slit(frame: FaceFrame, lips: Lips, source: Picture) -> Slit:
     """The mouth of a face; `source` is its photo at twice the size."""
     bottom = float(frame.local[152, 1]) + BELOW_CHIN
     corners = floats([[x, y, 0] for x in (LEFT, RIGHT) for y in (TOP, bottom)])
-    pixels = frame.pixels(corners)
-    box = (*map(float, pixels.min(0)), *map(float, pixels.max(0)))
     size = (source.shape[1] // 2, source.shape[0] // 2)
-    grid = Grid.covering(box, size, max(round(frame.unit / 60), 1))
+    grid = Grid.covering(frame.pixels(corners), size, max(round(frame.unit / 60), 1))
     places = frame.flat(grid.nodes).reshape(-1, 2)
     window = _window(places, bottom)[:, None]
     controls = _Controls(frame, lips, bottom)
@@ -54,9 +52,8 @@ class _Controls:
         middle = [i for i in range(LIP) if i % 11 not in (0, 10)]
         rows = np.concatenate([np.arange(LIP), LIP + np.array(middle), self.skin, self.fixed])
         controls = np.concatenate([self.places[rows], self.border])
-        return (
-            interpolation(self.beside, controls)[:, : len(rows)] @ np.eye(self.count, dtype=np.float32)[rows]
-        )
+        shared = interpolation(self.beside, controls)[:, : len(rows)]
+        return floats(shared @ np.eye(self.count, dtype=np.float32)[rows])
 
     def matrix(self, places: Floats, layer: int) -> Floats:
         """The matrix (P, N) of a layer: 0 upper, 1 lower."""
@@ -75,7 +72,7 @@ class _Controls:
             motions.append(identity[rows])
         controls += [self.beside, self.border]
         motions += [self.beside_motion, np.zeros((len(self.border), self.count), np.float32)]
-        return interpolation(places, np.concatenate(controls)) @ np.concatenate(motions)
+        return floats(interpolation(places, np.concatenate(controls)) @ np.concatenate(motions))
 
 
 def _border(bottom: float) -> Floats:

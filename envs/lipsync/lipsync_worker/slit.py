@@ -1,4 +1,4 @@
-"""A part of the picture that opens along a line, lips or lids: two moved layers of the photo that meet there."""
+"""A part of the picture that opens along a line, lips or lids: two layers of the photo that meet there."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from lipsync_worker.arrays import Floats, Picture, floats
-from lipsync_worker.warp import Grid
+from lipsync_worker.warp import Grid, sampled
 
 __all__ = ["Curves", "Slit", "opening", "smooth"]
 
@@ -44,8 +44,7 @@ class Slit:
         maps = grid.upsample(grid.invert(field, targets) - grid.nodes)
         maps += grid.pixels
         maps *= 2
-        moved = cv2.remap(self.source, maps, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        return np.asarray(moved, np.uint8)
+        return sampled(self.source, maps)
 
     def _below(self, line: Floats) -> Floats:
         """1 below the line, 0 above it, half a pixel soft; the line goes on straight past its ends."""

@@ -1,8 +1,9 @@
 """Poses from the sound alone, where nobody knows the phonemes: any language, any recording.
 
 How loud the voice is opens the mouth; where its energy lies shapes it. A first formant above 500 Hz is an
-open vowel, energy above 2 kHz a front one (lips apart), none there a rounded one, and most energy above 3.5 kHz a
-fricative (teeth together) (Peterson & Barney 1952). Below the recording's silence the lips stay together.
+open vowel, energy above 2 kHz a front one (lips apart), none there a rounded one, and most energy above 3.5
+kHz a fricative (teeth together) (Peterson & Barney 1952). Below the recording's silence the lips stay
+together.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The head's slow motion while it speaks: never still, never leaving its place. The background stays.
 
-Sines of periods that share no common multiple, their phases drawn from the seed; with each stressed word a slight
-nod. The motion is rigid within the face and fades out over hair and neck, so nothing tears.
+Sines of periods that share no common multiple, their phases drawn from the seed; with each stressed word a
+slight nod. The motion is rigid within the face and fades out over hair and neck, so nothing tears.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 
 from lipsync_worker.arrays import Floats, Picture, floats
 from lipsync_worker.face_frame import FaceFrame
-from lipsync_worker.warp import Grid, smoothstep
+from lipsync_worker.warp import Grid, sampled, smoothstep
 
 __all__ = ["STILL", "HeadMotion", "Sway"]
 
@@ -65,9 +65,9 @@ class Sway:
             for dx in (-1, 1)
             for dy in (-1, 1)
         ]
-        pixels = frame.pixels(np.float32(corners))
-        box = (*map(float, pixels.min(0)), *map(float, pixels.max(0)))
-        self.grid = Grid.covering(box, (width, height), max(round(frame.unit / 24), 2))
+        self.grid = Grid.covering(
+            frame.pixels(floats(corners)), (width, height), max(round(frame.unit / 24), 2)
+        )
         self._weight = self.weight(self.grid.nodes)[..., None]
         self._right = min(self.grid.left + self.grid.width, width)
         self._bottom = min(self.grid.top + self.grid.height, height)
@@ -81,7 +81,7 @@ class Sway:
         return (1 - smoothstep(radius, 1.0, 1 + FADE)) * border
 
     def undone(self, motion: Floats, places: Floats, weight: Floats) -> Floats:
-        """Where `places` (..., 2) of the moved picture stand in the photo; `weight` (..., 1) as of `weight`."""
+        """Where `places` (..., 2) of the moved picture stand in the photo, for their `weight` (..., 1)."""
         back = cv2.invertAffineTransform(motion)
         return (places + weight * (places @ back[:, :2].T + back[:, 2] - places)).astype(np.float32)
 
@@ -90,6 +90,6 @@ class Sway:
         grid = self.grid
         shift = self.undone(motion, grid.nodes, self._weight) - grid.nodes
         maps = (grid.upsample(shift) + grid.pixels) * 2
-        moved = cv2.remap(self._source, maps, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        moved = sampled(self._source, maps)
         part = moved[: self._bottom - grid.top, : self._right - grid.left]
         canvas[grid.top : self._bottom, grid.left : self._right] = part

@@ -12,7 +12,7 @@ from lipsync_worker.contours import edge_cut
 from lipsync_worker.face_frame import FaceFrame
 from lipsync_worker.lips import Lips
 from lipsync_worker.palette import Palette
-from lipsync_worker.warp import smoothstep
+from lipsync_worker.warp import sampled, smoothstep
 
 __all__ = ["Canvas", "drawn_teeth", "photo_teeth", "tongue"]
 
@@ -56,7 +56,7 @@ class Canvas:
 
 
 def photo_teeth(
-    canvas: Canvas, lips: Lips, frame: FaceFrame, photo: Floats, palette: Palette
+    canvas: Canvas, lips: Lips, frame: FaceFrame, photo: Floats
 ) -> tuple[Floats | None, Floats | None]:
     """What the photo shows between the lips: what stays with the skull, and what goes with the jaw.
 
@@ -73,14 +73,14 @@ def photo_teeth(
     flat = frame.flat(frame.points[:, :2])
     top = canvas.curve(*flat[[*_ring(lips, 0)]].T)
     bottom = canvas.curve(*flat[[*_ring(lips, 1)]].T)
-    split, cavity_between = _split(canvas, seen, top, bottom)
+    split, cavity_between = _split(canvas, floats(seen), top, bottom)
 
     y = canvas.y[:, None]
     mixed = edge_cut(frame)  # at the lips' edges, where the photo mixes them with the teeth
     inset = mixed + 0.005
-    rows = np.clip((np.maximum(y, top + inset) - TOP) * canvas.scale, 0, canvas.height - 1)
+    rows = floats(np.clip((np.maximum(y, top + inset) - TOP) * canvas.scale, 0, canvas.height - 1))
     columns = np.broadcast_to(np.arange(canvas.width, dtype=np.float32), rows.shape)
-    extended = cv2.remap(seen, columns, rows.astype(np.float32), cv2.INTER_LINEAR)
+    extended = sampled(seen, np.stack([columns, rows], axis=-1))
     corner = smoothstep(bottom - top, 0.004, 0.03)
     fade = 0.02 if cavity_between else 0.010
     split = split if cavity_between else split - mixed
@@ -89,7 +89,7 @@ def photo_teeth(
     if not cavity_between:
         return upper, None
     alpha = smoothstep(y, split, split + 0.03) * (1 - smoothstep(y, bottom - 0.004, bottom + 0.02)) * corner
-    return upper, _sprite(seen, alpha)
+    return upper, _sprite(floats(seen), alpha)
 
 
 def _ring(lips: Lips, layer: int) -> list[int]:
@@ -141,7 +141,6 @@ def drawn_teeth(canvas: Canvas, lips: Lips, palette: Palette, *, lower: bool) ->
     small = cv2.GaussianBlur(small, (0, 0), max(canvas.scale * 0.0022, 0.5)).astype(np.float32) / 255
     shade = 1 - 0.75 * smoothstep(np.abs(canvas.x), 0.05, 0.24)[None, :]
     depth = 1 - 0.25 * smoothstep(np.abs(canvas.y[:, None] - edge), 0.0, 0.06)
-    gums = np.ones_like(small) * palette.cavity.mean()
     level = small * shade * depth * (0.72 if lower else 0.94)
     colour = (
         palette.teeth * level[..., None] + palette.tongue * 0.5 * (1 - small[..., None]) * shade[..., None]
@@ -151,7 +150,6 @@ def drawn_teeth(canvas: Canvas, lips: Lips, palette: Palette, *, lower: bool) ->
         cover = smoothstep(y, edge - 0.012, edge + 0.004)
     else:
         cover = 1 - smoothstep(y, edge - 0.016, edge - 0.004)
-    del gums
     whole = np.maximum(small, cover * 0.85) * (1 - smoothstep(np.abs(canvas.x), 0.20, 0.26))[None, :]
     return _sprite(colour, whole.astype(np.float32))
 

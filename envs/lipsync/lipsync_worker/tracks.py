@@ -1,11 +1,13 @@
 """Targets over time to smooth motion, in blocks of frames: what both drivers share.
 
 Articulators are averaged over past and future, each over its own span: lips round before the vowel that needs
-it, as people's do, and no jaw jumps. A block sees `REACH` seconds around it, so memory does not grow with length.
+it, as people's do, and no jaw jumps. A block sees `REACH` seconds around it, so memory does not grow with
+length.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -58,9 +60,9 @@ def blocks(levels: Levels, reference: Reference, frames: int, rate: Fraction) ->
     """All frames of a video in order. Levels that lie behind are forgotten."""
     for first in range(0, frames, FRAMES):
         numbers = np.arange(first, min(first + FRAMES, frames))
-        times = (numbers + 0.5) / float(rate)
+        times = np.asarray((numbers + 0.5) / float(rate), np.float64)
         low, high = times[0] - REACH, times[-1] + REACH
-        ticks = (np.arange(np.floor(low / TICK), np.ceil(high / TICK) + 1) + 0.5) * TICK
+        ticks = (np.arange(math.floor(low / TICK), math.ceil(high / TICK) + 1) + 0.5) * TICK
         at, seen = levels.between(float(low), float(high))
         columns = [np.interp(ticks, at, column) for column in seen.T] if len(at) else None
         rows = np.full((len(ticks), seen.shape[1]), -np.inf) if columns is None else np.stack(columns, axis=1)

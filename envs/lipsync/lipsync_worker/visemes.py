@@ -1,8 +1,8 @@
 """What the mouth does for each sound: IPA symbols to articulatory targets.
 
 Targets follow the phonetic features of the IPA chart: vowel height sets the jaw, backness and rounding the
-lips; place and manner of a consonant set what of the mouth it needs. What a sound does not need it leaves to its
-neighbours: that is its dominance (Cohen & Massaro 1993), 0 to 1 for each parameter.
+lips; place and manner of a consonant set what of the mouth it needs. What a sound does not need it leaves
+to its neighbours: that is its dominance (Cohen & Massaro 1993), 0 to 1 for each parameter.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _unknown: set[str] = set()
 
 @dataclass(frozen=True, eq=False)
 class Viseme:
-    """Targets and dominance, one entry a `Param`. `vowel` opens with the loudness of the voice."""
+    """Targets and dominance, one entry a `Param`. A `vowel` opens with the loudness of the voice."""
 
     target: Row
     dominance: Row
@@ -32,9 +32,15 @@ class Viseme:
 
 
 def _make(
-    *, vowel: bool = False, jaw_rules: float = 0.7, lips_rule: float = 0.15, **targets: float
+    *,
+    vowel: bool = False,
+    jaw_rules: float = 0.7,
+    lips_rule: float = 0.15,
+    lift: float = 0.0,
+    **targets: float,
 ) -> Viseme:
     target = np.zeros(len(Param), np.float32)
+    target[Param.RAISE] = lift
     dominance = np.full(len(Param), 0.5, np.float32)
     for name, value in targets.items():
         target[Param[name.upper()]] = value
@@ -46,18 +52,16 @@ def _make(
 def _vowel(
     jaw: float, *, wide: float = 0.0, rounded: float = 0.0, lift: float = 0.1, rule: float = 0.8
 ) -> Viseme:
-    return _make(
-        vowel=True, jaw_rules=1.0, lips_rule=rule, jaw=jaw, wide=wide, round=rounded, **{"raise": lift}
-    )
+    return _make(vowel=True, jaw_rules=1.0, lips_rule=rule, jaw=jaw, wide=wide, round=rounded, lift=lift)
 
 
 _BILABIAL = _make(jaw=0.12, close=1.0, jaw_rules=0.35, lips_rule=0.1)
 _LABIODENTAL = _make(jaw=0.10, dental=1.0, jaw_rules=0.6, lips_rule=0.2)
-_INTERDENTAL = _make(jaw=0.16, tongue=0.9, lower=0.15, jaw_rules=0.8, **{"raise": 0.2})
-_ALVEOLAR = _make(jaw=0.12, tongue=0.6, lower=0.15, jaw_rules=0.6, **{"raise": 0.12})
-_LATERAL = _make(jaw=0.20, tongue=1.0, lower=0.1, jaw_rules=0.6, **{"raise": 0.1})
-_SIBILANT = _make(jaw=0.05, wide=0.3, lower=0.35, jaw_rules=0.9, lips_rule=0.3, **{"raise": 0.22})
-_POSTALVEOLAR = _make(jaw=0.10, round=0.55, lower=0.4, jaw_rules=0.9, lips_rule=0.8, **{"raise": 0.3})
+_INTERDENTAL = _make(jaw=0.16, tongue=0.9, lower=0.15, jaw_rules=0.8, lift=0.2)
+_ALVEOLAR = _make(jaw=0.12, tongue=0.6, lower=0.15, jaw_rules=0.6, lift=0.12)
+_LATERAL = _make(jaw=0.20, tongue=1.0, lower=0.1, jaw_rules=0.6, lift=0.1)
+_SIBILANT = _make(jaw=0.05, wide=0.3, lower=0.35, jaw_rules=0.9, lips_rule=0.3, lift=0.22)
+_POSTALVEOLAR = _make(jaw=0.10, round=0.55, lower=0.4, jaw_rules=0.9, lips_rule=0.8, lift=0.3)
 _VELAR = _make(jaw=0.18, jaw_rules=0.35, lips_rule=0.05)
 _RHOTIC = _make(jaw=0.13, round=0.5, lower=0.15, jaw_rules=0.6, lips_rule=0.6)
 _GLIDE_W = _make(jaw=0.06, round=1.0, jaw_rules=0.9, lips_rule=1.0)

@@ -3,15 +3,16 @@
     motion of control points --(matrix, made once)--> field on a coarse grid --(fixed point)--> where each
     output pixel comes from --(bilinear)--> full resolution map for cv2.remap
 
-The field is a radial basis interpolation with the kernel |r| (Duchon 1977: the interpolant that bends
-least in this family, and never overshoots far). It is evaluated on a grid of a few pixels' pitch, since
-it is smooth; so a frame costs one small matrix product and a few small remaps.
+The field is a radial basis interpolation with the kernel |r|, which hardly overshoots. It is evaluated on a
+grid of a few pixels' pitch, since it is smooth; so a frame costs one small matrix product and a few small
+remaps.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import cv2
 import numpy as np
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from lipsync_worker.arrays import Floats, floats
 
-__all__ = ["Grid", "interpolation", "smoothstep"]
+__all__ = ["Grid", "interpolation", "sampled", "smoothstep"]
 
 SMOOTHING = 5e-5
 STEPS, DAMPING = 12, 0.42  # of the inversion: settles even where a lid is stretched to four times its height
@@ -40,10 +41,10 @@ class Grid:
     step: int
 
     @classmethod
-    def covering(cls, box: tuple[float, float, float, float], size: tuple[int, int], step: int) -> Grid:
-        """The grid over a box (left, top, right, bottom), cut to a picture of `size` (width, height)."""
-        left, top = max(int(box[0]), 0), max(int(box[1]), 0)
-        right, bottom = min(int(box[2]) + 1, size[0]), min(int(box[3]) + 1, size[1])
+    def covering(cls, points: Floats, size: tuple[int, int], step: int) -> Grid:
+        """The grid over the box around points (N, 2), cut to a picture of `size` (width, height)."""
+        left, top = (max(int(low), 0) for low in points.min(0))
+        right, bottom = (min(int(high) + 1, side) for high, side in zip(points.max(0), size, strict=True))
         return cls(left, top, max(-(-(right - left) // step), 2), max(-(-(bottom - top) // step), 2), step)
 
     @property
@@ -80,13 +81,22 @@ class Grid:
         source = targets
         for _ in range(STEPS):
             place = (source - floats([self.left + middle, self.top + middle])) / floats(self.step)
-            shift = cv2.remap(field, place, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+            shift = sampled(field, place, outside=cv2.BORDER_CONSTANT)
             source = source + DAMPING * (targets - shift - source)
         return source
 
-    def upsample(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+    def upsample(self, values: Floats) -> NDArray[np.float32]:
         """Values on the grid's points, at every pixel of the rectangle."""
-        return np.asarray(cv2.resize(values, (self.width, self.height), interpolation=cv2.INTER_LINEAR))
+        return floats(cv2.resize(values, (self.width, self.height), interpolation=cv2.INTER_LINEAR))
+
+
+def sampled(values: Any, places: Floats, *, outside: int = cv2.BORDER_REPLICATE) -> NDArray[Any]:
+    """Values (h, w, ...) read bilinearly at places (rows, columns, 2), x before y; `outside` is an OpenCV
+    border.
+    """
+    # OpenCV's stubs know no call without a second map.
+    found = cv2.remap(values, places, None, cv2.INTER_LINEAR, borderMode=outside)  # type: ignore[call-overload]
+    return np.asarray(found)
 
 
 def interpolation(places: Floats, controls: Floats) -> Floats:
@@ -102,8 +112,8 @@ def interpolation(places: Floats, controls: Floats) -> Floats:
     return np.linalg.solve(system, kernel.T).T[:, :count].astype(np.float32)
 
 
-def smoothstep(values: Floats, low: float, high: float) -> Floats:
-    """0 below `low`, 1 above `high`, smooth between."""
+def smoothstep(values: Floats, low: Floats | float, high: Floats | float) -> NDArray[np.float32]:
+    """0 below `low`, 1 above `high`, smooth between; the three broadcast."""
     share = np.clip((values - low) / (high - low), 0, 1)
     return np.asarray(share * share * (3 - 2 * share), np.float32)
 

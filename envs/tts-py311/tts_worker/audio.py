@@ -36,6 +36,7 @@ CUT_SECONDS = 0.25
 CANCELLED = 0.01
 """Channels whose mean keeps less of the power than this are each other's mirror image."""
 
+CUT_BYTES = 1024
 RIFF_UNKNOWN = 0x7FFF0000
 """Programs that write to a pipe put a length of about this or more, for want of a true one."""
 
@@ -60,17 +61,17 @@ def read_recording(
         with av.open(path, options={"format_whitelist": FORMATS, "protocol_whitelist": "file"}) as container:
             samples = _read(container, path.name, rate, longest)
     except av.FFmpegError as error:
-        raise RecordingError(f"{path.name} is damaged, or not a sound recording.", _SUPPORTED) from error
+        raise RecordingError(f"The recording {path.name} is damaged, or not a sound recording.", _SUPPORTED) from error
     seconds = len(samples) / rate
     if not len(samples):
-        raise RecordingError(f"{path.name} holds no sound: it has no samples.", _SUPPORTED)
+        raise RecordingError(f"The recording {path.name} holds no sound: it has no samples.", _SUPPORTED)
     if seconds < shortest:
         raise RecordingError(
-            f"{path.name} is {seconds:.1f} seconds long, too short: at least {shortest:g} are needed.",
+            f"The recording {path.name} is {seconds:.1f} seconds long, too short: at least {shortest:g} are needed.",
             "Record ten seconds or more of clear speech.",
         )
     if _loudest(samples, rate) < SILENCE:
-        raise RecordingError(f"{path.name} is silent.", "Give a recording in which somebody speaks.")
+        raise RecordingError(f"The recording {path.name} is silent.", "Give a recording in which somebody speaks.")
     return samples
 
 
@@ -92,20 +93,20 @@ def _check_file(path: Path) -> None:
             head = file.read(8)
     except OSError as error:
         raise RecordingError(
-            f"{path.name} cannot be read: {error.strerror}.", "Check its permissions."
+            f"The recording {path.name} cannot be read: {error.strerror}.", "Check its permissions."
         ) from error
     if size == 0:
-        raise RecordingError(f"{path.name} is empty.", _SUPPORTED)
+        raise RecordingError(f"The recording {path.name} is empty.", _SUPPORTED)
     if size > MAX_RECORDING_BYTES:
         raise RecordingError(
-            f"{path.name} has {size / MIB:.0f} MiB, more than {MAX_RECORDING_BYTES / MIB:.0f} MiB.",
+            f"The recording {path.name} has {size / MIB:.0f} MiB, more than {MAX_RECORDING_BYTES / MIB:.0f} MiB.",
             "A minute of speech is enough: cut the recording.",
         )
     # FFmpeg believes the file's size rather than a wav or aiff header, and so would not notice.
     declared = _declared_bytes(head)
-    if declared > size:
+    if declared > size + CUT_BYTES:
         raise RecordingError(
-            f"{path.name} is cut short: it says {declared} bytes and has {size}.",
+            f"The recording {path.name} is cut short: it says {declared} bytes and has {size}.",
             "Copy or export the recording once more.",
         )
 
@@ -118,13 +119,13 @@ def _declared_bytes(head: bytes) -> int:
 
 def _read(container: av.container.InputContainer, name: str, rate: int, longest: float) -> Samples:
     if not container.streams.audio:
-        raise RecordingError(f"{name} has no sound in it.", _SUPPORTED)
+        raise RecordingError(f"The recording {name} has no sound in it.", _SUPPORTED)
     stream = container.streams.audio[0]
     if stream.codec_context is None:
-        raise RecordingError(f"{name} is coded in a way that cannot be read.", _SUPPORTED)
+        raise RecordingError(f"The recording {name} is coded in a way that cannot be read.", _SUPPORTED)
     if not LOWEST_RATE <= stream.rate <= HIGHEST_RATE:
         raise RecordingError(
-            f"{name} has {stream.rate} samples a second, which no recorder makes.", _SUPPORTED
+            f"The recording {name} has {stream.rate} samples a second, which no recorder makes.", _SUPPORTED
         )
     decoded = 0
     pieces: list[Samples] = []
@@ -132,18 +133,18 @@ def _read(container: av.container.InputContainer, name: str, rate: int, longest:
         decoded += frame.samples if frame is not None else 0
         if decoded > longest * stream.rate:
             raise RecordingError(
-                f"{name} is longer than {longest:g} seconds.",
+                f"The recording {name} is longer than {longest:g} seconds.",
                 "A minute of speech is enough: cut the recording.",
             )
         if not np.isfinite(converted).all():
             raise RecordingError(
-                f"{name} holds samples that are not numbers.", "Export the recording once more."
+                f"The recording {name} holds samples that are not numbers.", "Export the recording once more."
             )
         pieces.append(converted)
     declared = _declared_seconds(container, stream)
     if declared is not None and decoded / stream.rate < declared - CUT_SECONDS:
         raise RecordingError(
-            f"{name} is cut short: it says {declared:.1f} seconds and holds {decoded / stream.rate:.1f}.",
+            f"The recording {name} is cut short: it says {declared:.1f} seconds and holds {decoded / stream.rate:.1f}.",
             "Copy or export the recording once more.",
         )
     return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)

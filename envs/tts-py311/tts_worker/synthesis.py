@@ -105,7 +105,8 @@ def _limited(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     needed = np.pad(np.minimum(1.0, PEAK / np.maximum(blocks, PEAK)), 1, mode="edge")
     gains = np.minimum(np.minimum(needed[:-2], needed[1:-1]), needed[2:])
     curve = np.interp(np.arange(len(samples)), (np.arange(count) + 0.5) * FADE, gains)
-    return np.multiply(samples, curve, dtype=np.float32)
+    limited: npt.NDArray[np.float32] = np.multiply(samples, curve, dtype=np.float32)
+    return limited
 
 
 def _trimmed(samples: npt.NDArray[np.float32], phones: list[Phone]) -> Chunk:

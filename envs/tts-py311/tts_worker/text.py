@@ -108,7 +108,7 @@ def survey(path: Path, languages: str) -> Survey:
 
 def _unspeakable(path: Path) -> TextError:
     for block in _blocks(path):
-        if block.strip():
+        if clean(block).strip():
             return TextError(
                 "The text holds no word or number, only signs that have no sound.",
                 "Give at least one word to speak.",

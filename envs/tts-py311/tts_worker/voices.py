@@ -59,7 +59,7 @@ def measure(samples: npt.NDArray[np.float32], name: str) -> VoiceProfile:
     voiced = len(curve) * hop / pitch.RATE
     if voiced < SHORTEST_VOICED:
         raise RecordingError(
-            f"No voice is heard in {name}.", "Give some seconds of clear speech by one person."
+            f"No voice is heard in the recording {name}.", "Give some seconds of clear speech by one person."
         )
     low, high = np.quantile(np.log(curve), [0.16, 0.84])
     return VoiceProfile(float(np.median(curve)), float(high - low) / 2, voiced)

@@ -44,8 +44,8 @@ _MESH_WINDOW: Final = 2.2
 _CHECK_WINDOWS: Final = (2.0, 2.6)
 _AGREEMENT: Final = 0.03
 """How far, in face widths, the points may stray between windows (root mean square). On some 60 photos of
-faces, turned by up to 35 degrees, none strayed 0.015; what was seen in gravel, print and machines all strayed
-more than 0.03.
+faces, turned by up to 35 degrees, none strayed 0.015; what was seen in gravel, print and machines strayed
+more than 0.03, or vanished.
 """
 
 _CONFIDENCE: Final = 0.5

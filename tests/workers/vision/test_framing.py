@@ -49,7 +49,7 @@ def test_what_is_shown_is_even_and_of_the_right_shape(aspect: Aspect) -> None:
             assert min(width, height) == size // 2 * 2
         else:
             assert min(width, height) == min(DEFAULT_SIZE, chosen.width, chosen.height)
-        assert chosen.shown_height / chosen.height == pytest.approx(chosen.scale, rel=0.04)
+        assert chosen.shown_height / chosen.height == pytest.approx(chosen.scale, rel=0.015)
 
 
 @pytest.mark.parametrize("aspect", CROPS)
