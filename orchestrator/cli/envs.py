@@ -25,7 +25,7 @@ def sync(names: tuple[str, ...], neural: bool) -> None:
     """Bring the named environments (all, if none is named) to exactly what their locks say."""
     from orchestrator.environments import sync as sync_environments
 
-    sync_environments(list(names or NAMES), kind="neural" if neural else "base")
+    sync_environments(list(names or NAMES), kind="neural" if neural else "base", force=True)
 
 
 @envs.command(name="list", short_help="Show their state.")

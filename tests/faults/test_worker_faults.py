@@ -26,7 +26,7 @@ from tests.support.processes import alive
 
 
 async def run_one(bed: Bed, behaviour: str, mode: str = "", **deadlines: float) -> Result:
-    async with bed.supervisor(mode, **deadlines) as supervisor:
+    async with bed.supervisor(mode, deadlines=deadlines) as supervisor:
         worker, _ = await supervisor.worker("tts")
         return await worker.run(bed.task(behaviour), Ear())
 
@@ -223,7 +223,7 @@ def test_a_cancelled_task_leaves_no_half_file_and_the_worker_lives(bed: Bed) -> 
 
 def test_a_worker_that_does_not_hear_a_cancellation_is_ended(bed: Bed) -> None:
     async def scenario() -> int:
-        async with bed.supervisor(stopping=0.5) as supervisor:
+        async with bed.supervisor(deadlines={"stopping": 0.5}) as supervisor:
             worker, hello = await supervisor.worker("tts")
             await cancel_in_the_middle(bed, worker, "deaf")
             assert isinstance(worker.failure, WorkerHung)

@@ -33,7 +33,8 @@ def wheel(folder: Path, name: str, version: str) -> str:
     path = folder / f"{name}-{version}-py3-none-any.whl"
     about = f"{name}-{version}.dist-info"
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr(f"{name}.py", f"version = {version!r}\n")
+        # Each version has its own length: within one second, bytecode knows its source by that alone.
+        archive.writestr(f"{name}.py", f"version = {version!r}\n" + "#" * int(version[0]))
         archive.writestr(f"{about}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
         archive.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         archive.writestr(
@@ -56,7 +57,7 @@ def environment(tmp_path: Path, wheels: Path) -> Environment:
 
 
 def ask(environment: Environment, code: str) -> str:
-    command = [environment.python_path, "-P", "-c", code]
+    command = [str(environment.python_path), "-P", "-c", code]
     return subprocess.run(command, capture_output=True, text=True, check=True, cwd="/").stdout.strip()
 
 

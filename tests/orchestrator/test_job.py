@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from orchestrator import job as job_module
 from orchestrator.job import Job, read_text_file
 from shared_schema import limits
 from shared_schema.engine import file_reference
@@ -94,7 +94,7 @@ def test_a_full_disk_is_told_in_a_sentence(tmp_path: Path, monkeypatch: pytest.M
 
     source = tmp_path / "me.jpg"
     source.write_bytes(b"picture")
-    monkeypatch.setattr(job_module.shutil, "copyfileobj", full)
+    monkeypatch.setattr(shutil, "copyfileobj", full)
     with Job() as job, pytest.raises(OutputError, match="No space left on device"):
         job.add_file("photo", source)
 

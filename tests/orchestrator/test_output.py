@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from orchestrator import output
 from orchestrator.output import Target
 from shared_schema.errors import OutputError
 
@@ -46,7 +46,7 @@ def test_the_result_appears_alone(video: Path, folder: Path) -> None:
 def test_it_appears_across_file_systems_too(
     video: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(output.os, "link", across_file_systems)
+    monkeypatch.setattr(os, "link", across_file_systems)
     Target(folder / "a.mp4", (".mp4",), force=False).publish(video)
     assert [path.name for path in folder.iterdir()] == ["a.mp4"]
     assert (folder / "a.mp4").read_bytes() == b"new"
@@ -94,8 +94,8 @@ def test_what_appeared_meanwhile_is_not_overwritten(video: Path, folder: Path) -
 
 def test_a_full_disk_leaves_no_half_file(video: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     target = Target(folder / "a.mp4", (".mp4",), force=False)
-    monkeypatch.setattr(output.os, "link", across_file_systems)
-    monkeypatch.setattr(output.shutil, "copyfile", full)
+    monkeypatch.setattr(os, "link", across_file_systems)
+    monkeypatch.setattr(shutil, "copyfile", full)
     with pytest.raises(OutputError, match="No space left on device"):
         target.publish(video)
     assert list(folder.iterdir()) == []

@@ -76,7 +76,7 @@ class Score:
     strength: float
     """That correlation."""
     margin: float
-    """What it has over the correlation with sound rolled by half the clip."""
+    """What it has over the correlation at the same lag with sound rolled by half the clip."""
     fit: float
     """Correlation with the opening that the phonemes ask for."""
     closure: float
@@ -168,7 +168,7 @@ def score(mouth: Opening, sound: Sound, utterances: Iterable[Utterance]) -> Scor
     count = len(mouth.opening)
     energy = _energy(sound, mouth.rate, count)
     lag, strength = _best(mouth.opening, energy)
-    _, by_chance = _best(mouth.opening, np.roll(energy, count // 2))
+    by_chance = _at(lag, mouth.opening, np.roll(energy, count // 2))
     closure, false_closure = _closures(mouth, phones)
     return Score(
         lag=lag,
@@ -199,14 +199,16 @@ def _correlation(first: Floats, second: Floats) -> float:
 
 
 def _best(opening: Floats, energy: Floats) -> tuple[int, float]:
-    found = {}
-    for lag in range(-MAX_LAG, MAX_LAG + 1):
-        later, earlier = (opening[lag:], energy[: len(energy) - lag])
-        if lag < 0:
-            later, earlier = (opening[:lag], energy[-lag:])
-        found[lag] = _correlation(later, earlier)
+    found = {lag: _at(lag, opening, energy) for lag in range(-MAX_LAG, MAX_LAG + 1)}
     best = max(found, key=lambda lag: found[lag])
     return best, found[best]
+
+
+def _at(lag: int, opening: Floats, energy: Floats) -> float:
+    """The correlation when the mouth follows the voice by `lag` frames."""
+    if lag < 0:
+        return _correlation(opening[:lag], energy[-lag:])
+    return _correlation(opening[lag:], energy[: len(energy) - lag])
 
 
 def _letters(symbol: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipeline.conftest import Home, Talk
+from tests.pipeline.conftest import ROOT, Home, Talk
 
 
 def test_a_face_is_found_and_measured(home: Home, pictures: Path, tmp_path: Path) -> None:
@@ -108,9 +108,15 @@ def test_the_environments_are_listed(home: Home) -> None:
     assert all(row[1] == "ready:" for row in rows)
 
 
-def test_a_synced_environment_is_left_as_it_is(home: Home) -> None:
-    synced = home.run("envs", "sync", "tts")
-    assert (synced.returncode, synced.stderr) == (0, "")
+def test_sync_removes_what_the_lock_does_not_name(home: Home) -> None:
+    packages = ROOT / "envs/lipsync/.venv/lib/python3.12/site-packages"
+    stranger = packages / "stranger-1.0.dist-info"
+    stranger.mkdir()
+    (stranger / "METADATA").write_text("Metadata-Version: 2.1\nName: stranger\nVersion: 1.0\n")
+    (stranger / "RECORD").write_text("stranger-1.0.dist-info/METADATA,,\nstranger-1.0.dist-info/RECORD,,\n")
+    synced = home.run("envs", "sync", "lipsync")
+    assert synced.returncode == 0, synced.stderr
+    assert not stranger.exists()
 
 
 def test_a_shell_in_an_environment_has_its_python_first(home: Home) -> None:

@@ -35,6 +35,7 @@ from shared_schema.stages import (
     FaceParams,
     LipsyncOutcome,
     LipsyncParams,
+    Outcome,
     PortraitOutcome,
     PortraitParams,
     SpeechOutcome,
@@ -73,10 +74,10 @@ ENGINE = EngineInfo(
 )  # fmt: skip
 
 
-def result(task: Task, outcome: object) -> Result:
+def result(task: Task, outcome: Outcome) -> Result:
     return Result(
         task.id, task.attempt, [Artifact("speech", WAV)], outcome, {"loading": 0.5}, Peaks(1000, 2000)
-    )  # type: ignore[arg-type]
+    )
 
 
 EXAMPLES: dict[str, Message] = {

@@ -25,7 +25,7 @@ __all__ = ["poses"]
 CONTACTS = (Param.CLOSE, Param.DENTAL)
 EASE = 0.06  # seconds in which a contact is made and undone
 ONSET = 0.05  # seconds by which the face readies itself before speech
-QUIET_VOWEL, LOUD_VOWEL = 0.62, 1.04  # how far a vowel opens the jaw, from a murmur to a loud voice
+QUIET_VOWEL, LOUD_VOWEL = 0.48, 1.08  # how far a vowel opens the jaw, from a murmur to a loud voice
 
 
 def poses(

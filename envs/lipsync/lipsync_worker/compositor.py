@@ -15,7 +15,7 @@ from lipsync_worker.pose import Param
 from lipsync_worker.sway import STILL, HeadMotion, Sway
 from shared_schema.stages import LipsyncParams
 
-__all__ = ["Compositor"]
+__all__ = ["Compositor", "doubled"]
 
 
 class Compositor:
@@ -28,7 +28,7 @@ class Compositor:
         self.shape = (self.photo.shape[0], self.photo.shape[1])
         """Height and width of the frames, both even."""
         self._rate = Fraction(params.fps_numerator, params.fps_denominator)
-        source = _doubled(self.photo)
+        source = doubled(self.photo)
         self._mouth = MouthLayer(frame, self.photo, source)
         self._eyes = [Eye(frame, source, which) for which in (0, 1)]
         self._sway = Sway(frame, source)
@@ -65,7 +65,7 @@ class Compositor:
             self._canvas[rows, columns] = self.photo[rows, columns]
 
 
-def _doubled(photo: Picture) -> Picture:
+def doubled(photo: Picture) -> Picture:
     """The photo at twice its size, every second pixel as it was."""
     height, width = photo.shape[:2]
     size = (2 * width, 2 * height)

@@ -74,6 +74,8 @@ class Reference:
 
     def relative(self, level: Floats) -> Floats:
         """Levels in dB as 0 (silent) to 1 (loud), and somewhat more for the loudest."""
+        if self.is_silence:
+            return np.zeros(level.shape, np.float32)
         return np.asarray(np.clip((level - self.silent) / (self.loud - self.silent), 0, 1.2), np.float32)
 
 

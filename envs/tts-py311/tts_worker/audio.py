@@ -60,18 +60,20 @@ def read_recording(
     try:
         with av.open(path, options={"format_whitelist": FORMATS, "protocol_whitelist": "file"}) as container:
             samples = _read(container, path.name, rate, longest)
-    except av.FFmpegError as error:
-        raise RecordingError(f"The recording {path.name} is damaged, or not a sound recording.", _SUPPORTED) from error
+    except (av.FFmpegError, ValueError) as error:  # ValueError: its rate or channels change midway
+        raise RecordingError(
+            f"The recording {path.name} is damaged, or not a sound recording.", _SUPPORTED
+        ) from error
     seconds = len(samples) / rate
     if not len(samples):
         raise RecordingError(f"The recording {path.name} holds no sound: it has no samples.", _SUPPORTED)
     if seconds < shortest:
         raise RecordingError(
-            f"The recording {path.name} is {seconds:.1f} seconds long, too short: at least {shortest:g} are needed.",
-            "Record ten seconds or more of clear speech.",
+            f"The recording {path.name} is {seconds:.1f} seconds long, too short to match a voice.",
+            f"At least {shortest:g} second is needed: record ten seconds or more of clear speech.",
         )
     if _loudest(samples, rate) < SILENCE:
-        raise RecordingError(f"The recording {path.name} is silent.", "Give a recording in which somebody speaks.")
+        raise RecordingError(f"The recording {path.name} is silent.", "Give one in which somebody speaks.")
     return samples
 
 
@@ -99,7 +101,7 @@ def _check_file(path: Path) -> None:
         raise RecordingError(f"The recording {path.name} is empty.", _SUPPORTED)
     if size > MAX_RECORDING_BYTES:
         raise RecordingError(
-            f"The recording {path.name} has {size / MIB:.0f} MiB, more than {MAX_RECORDING_BYTES / MIB:.0f} MiB.",
+            f"The recording {path.name} has more than {MAX_RECORDING_BYTES / MIB:.0f} MiB.",
             "A minute of speech is enough: cut the recording.",
         )
     # FFmpeg believes the file's size rather than a wav or aiff header, and so would not notice.
@@ -141,10 +143,10 @@ def _read(container: av.container.InputContainer, name: str, rate: int, longest:
                 f"The recording {name} holds samples that are not numbers.", "Export the recording once more."
             )
         pieces.append(converted)
-    declared = _declared_seconds(container, stream)
-    if declared is not None and decoded / stream.rate < declared - CUT_SECONDS:
+    declared, held = _declared_seconds(container, stream), decoded / stream.rate
+    if declared is not None and held < declared - CUT_SECONDS:
         raise RecordingError(
-            f"The recording {name} is cut short: it says {declared:.1f} seconds and holds {decoded / stream.rate:.1f}.",
+            f"The recording {name} is cut short: it says {declared:.1f} seconds and holds {held:.1f}.",
             "Copy or export the recording once more.",
         )
     return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)

@@ -73,7 +73,8 @@ class HibariModel:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = threads
         options.log_severity_level = 3
-        # The arena keeps a block for every sentence length it has met, and would grow with the script.
+        # Sentences differ in length, and the arena keeps blocks of lengths gone by: the peak over 1 and over
+        # 22 minutes of speech was 383 and 432 MB with it, 336 and 360 MB without.
         options.enable_cpu_mem_arena = False
         options.enable_mem_pattern = False
         self._session = onnxruntime.InferenceSession(

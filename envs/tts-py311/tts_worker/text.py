@@ -50,7 +50,6 @@ _ACRONYM = re.compile(r"(?:[a-z]\.)+[a-z]")
 _WORD = re.compile(r"\W*(\w*)")
 _GAP = re.compile(r"(?P<stop>[.!?…][.!?…\"'”’»)\]]*)?(?P<gap>\s+)(?=\S)")
 _CLAUSE = re.compile(r"[,;:—–]\s+")
-_LETTER = re.compile(r"[^\W\d_]")
 
 
 class Boundary(Enum):
@@ -91,7 +90,7 @@ def survey(path: Path, languages: str) -> Survey:
     for sentence in sentences(path):
         count += 1
         characters += len(sentence.text)
-        for letter in _LETTER.findall(sentence.text):
+        for letter in filter(str.isalpha, sentence.text):
             if letter.isascii() or unicodedata.name(letter, "").startswith("LATIN"):
                 latin += 1
             else:
@@ -108,7 +107,7 @@ def survey(path: Path, languages: str) -> Survey:
 
 def _unspeakable(path: Path) -> TextError:
     for block in _blocks(path):
-        if clean(block).strip():
+        if any(unicodedata.category(character)[0] not in "CZ" for character in block):
             return TextError(
                 "The text holds no word or number, only signs that have no sound.",
                 "Give at least one word to speak.",

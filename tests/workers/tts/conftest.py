@@ -1,4 +1,4 @@
-"""What the speech worker's tests share: one loaded engine, recordings made on the spot, an independent ear."""
+"""What the speech worker's tests share: one loaded engine, recordings, an independent ear."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import soundfile
 from scipy.signal import lfilter, resample_poly
 
 from shared_schema.records import Phone, Utterance, read_timings
 from tts_worker.engines.hibari import HibariEngine
+
+Sound = npt.NDArray[Any]
 
 ARPABET = {
     "eɪ": "EY", "aɪ": "AY", "oʊ": "OW", "aʊ": "AW", "ɔɪ": "OY", "dʒ": "JH", "tʃ": "CH", "ə": "AH", "ɐ": "AH",
@@ -52,7 +55,7 @@ def script(tmp_path: Path) -> Callable[[str | bytes], Path]:
 def recording(tmp_path: Path) -> Callable[..., Path]:
     """`recording(samples, rate, name="voice.wav", **soundfile options)` writes a sound file."""
 
-    def write(samples: np.ndarray[Any, Any], rate: int, name: str = "voice.wav", **options: str) -> Path:
+    def write(samples: Sound, rate: int, name: str = "voice.wav", **options: str) -> Path:
         path = tmp_path / name
         soundfile.write(path, samples, rate, **options)
         return path
@@ -61,18 +64,18 @@ def recording(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture(scope="session")
-def vowels() -> Callable[[float, float], np.ndarray[Any, Any]]:
+def vowels() -> Callable[[float, float], Sound]:
     """`vowels(pitch, formant_factor)`: four seconds at 16 kHz of a buzz through formant resonators.
 
     A voice made without the engine: `pitch` in Hz, wavering by 12 %; a man's formants times the factor.
     """
 
-    def make(pitch: float, factor: float) -> np.ndarray[Any, Any]:
+    def make(pitch: float, factor: float) -> Sound:
         rate = 16_000
         time = np.arange(rate) / rate
         parts = []
         for formants in VOWELS:
-            phase = np.cumsum(pitch * (1 + 0.12 * np.sin(2 * np.pi * 1.5 * time)) / rate)
+            phase = np.cumsum(pitch * (1 + 0.12 * np.sin(2 * np.pi * 2 * time)) / rate)
             part = np.diff(np.floor(phase), prepend=0.0)
             part = lfilter([1], [1, -0.96], part)
             for formant, width in zip(formants, (80, 100, 140, 200), strict=True):
@@ -84,7 +87,7 @@ def vowels() -> Callable[[float, float], np.ndarray[Any, Any]]:
     return make
 
 
-def read_speech(files: dict[str, Path]) -> tuple[np.ndarray[Any, Any], list[Utterance]]:
+def read_speech(files: dict[str, Path]) -> tuple[Sound, list[Utterance]]:
     """The samples of a run's speech.wav and its utterances."""
     samples, rate = soundfile.read(files["speech"], dtype="float64")
     assert rate == 24_000
@@ -92,7 +95,7 @@ def read_speech(files: dict[str, Path]) -> tuple[np.ndarray[Any, Any], list[Utte
 
 
 @pytest.fixture(scope="session")
-def read() -> Callable[[dict[str, Path]], tuple[np.ndarray[Any, Any], list[Utterance]]]:
+def read() -> Callable[[dict[str, Path]], tuple[Sound, list[Utterance]]]:
     """`read(run.files)`: samples at 24 kHz and utterances."""
     return read_speech
 
@@ -106,13 +109,13 @@ class Ear:
         self._aligner = Decoder(samprate=16_000, loglevel="FATAL", beam=1e-80, wbeam=1e-60, pbeam=1e-80)
         self._listener = Decoder(samprate=16_000, loglevel="FATAL")
 
-    def words(self, samples: np.ndarray[Any, Any]) -> list[str]:
+    def words(self, samples: Sound) -> list[str]:
         """What it hears in samples at 24 kHz."""
         self._hear(self._listener, samples)
         heard = self._listener.hyp()
         return heard.hypstr.split() if heard else []
 
-    def phones(self, samples: np.ndarray[Any, Any], words: str) -> list[tuple[str, float, float]]:
+    def phones(self, samples: Sound, words: str) -> list[tuple[str, float, float]]:
         """When it hears each phoneme of these words: ARPAbet name, start and end in seconds."""
         self._aligner.set_align_text(words)
         self._hear(self._aligner, samples)
@@ -126,7 +129,7 @@ class Ear:
         ]
 
     @staticmethod
-    def _hear(decoder: Any, samples: np.ndarray[Any, Any]) -> None:
+    def _hear(decoder: Any, samples: Sound) -> None:
         decoder.start_utt()
         pcm = (np.clip(resample_poly(samples, 2, 3), -1, 1) * 32767).astype("<i2")
         decoder.process_raw(pcm.tobytes(), full_utt=True)
@@ -145,7 +148,9 @@ def onset_differences() -> Callable[[list[Phone], list[tuple[str, float, float]]
 
     def compare(phones: list[Phone], heard: list[tuple[str, float, float]]) -> list[float]:
         ours = [(ARPABET.get(phone.symbol, phone.symbol.upper()), phone.start) for phone in phones]
-        matcher = difflib.SequenceMatcher(None, [name for name, _ in ours], [name for name, *_ in heard], False)
+        matcher = difflib.SequenceMatcher(
+            None, [name for name, _ in ours], [name for name, *_ in heard], False
+        )
         return [
             ours[block.a + step][1] - heard[block.b + step][1]
             for block in matcher.get_matching_blocks()

@@ -27,10 +27,10 @@ from tts_worker.cleaning import clean
         ("1234567890123456", "1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6"),
     ],
 )
-def test_text_is_cleaned(text, cleaned):
+def test_text_is_cleaned(text: str, cleaned: str) -> None:
     assert clean(text) == cleaned
 
 
-def test_cleaning_twice_changes_nothing_more():
+def test_cleaning_twice_changes_nothing_more() -> None:
     once = clean("𝗯𝗼𝗹𝗱 ﬁne ① “Yes”… 1234567890123456789 [a](b) ½ 👍🏽 Zürich ß")
     assert clean(once) == once

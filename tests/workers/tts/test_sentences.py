@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,8 +13,10 @@ from shared_schema.errors import InputError, LanguageUnknown, TextError
 from shared_schema.limits import MAX_TEXT_BYTES
 from tts_worker.text import BLOCK_BYTES, MAX_SENTENCE, Boundary, sentences, survey
 
+Make = Callable[..., Any]
 
-def texts(path):
+
+def texts(path: Path) -> list[str]:
     return [sentence.text for sentence in sentences(path)]
 
 
@@ -28,11 +33,11 @@ def texts(path):
         "Visit example.com today.",
     ],
 )
-def test_a_full_stop_inside_a_sentence_does_not_end_it(script, sentence):
+def test_a_full_stop_inside_a_sentence_does_not_end_it(script: Make, sentence: str) -> None:
     assert len(texts(script(f"{sentence} Then he left."))) == 2
 
 
-def test_sentences_end_at_stops_questions_and_cries(script):
+def test_sentences_end_at_stops_questions_and_cries(script: Make) -> None:
     text = 'One. Two? Three! Four… "Five." (Six.) So did I. He said no. Left at 5 p.m. The end.'
     assert texts(script(text)) == [
         "One.", "Two?", "Three!", "Four…", '"Five."', "(Six.)", "So did I.", "He said no.", "Left at 5 p.m.",
@@ -40,13 +45,15 @@ def test_sentences_end_at_stops_questions_and_cries(script):
     ]  # fmt: skip
 
 
-def test_lines_broken_by_an_editor_are_joined_and_short_lines_are_not(script):
-    wrapped = "This line is long because an editor has broken it at a column\nThat it liked, and went on\nbelow."
+def test_lines_broken_by_an_editor_are_joined_and_short_lines_are_not(script: Make) -> None:
+    wrapped = (
+        "This line is long because an editor has broken it at a column\nThat it liked, and went on\nbelow."
+    )
     assert len(texts(script(wrapped))) == 1
     assert texts(script("Roses are red\nViolets are blue")) == ["Roses are red", "Violets are blue"]
 
 
-def test_a_blank_line_ends_a_paragraph(script):
+def test_a_blank_line_ends_a_paragraph(script: Make) -> None:
     found = list(sentences(script("One. Two\r\n \r\nThree")))
     assert [sentence.boundary for sentence in found] == [
         Boundary.SENTENCE,
@@ -55,7 +62,7 @@ def test_a_blank_line_ends_a_paragraph(script):
     ]
 
 
-def test_a_long_sentence_is_cut_at_its_clauses_then_between_words(script):
+def test_a_long_sentence_is_cut_at_its_clauses_then_between_words(script: Make) -> None:
     clauses = texts(script("And then they went on and on, " * 60))
     assert all(len(piece) <= MAX_SENTENCE for piece in clauses)
     assert all(piece.endswith(",") for piece in clauses)
@@ -64,52 +71,54 @@ def test_a_long_sentence_is_cut_at_its_clauses_then_between_words(script):
     assert " ".join(words).split() == ["word"] * 300
 
 
-def test_a_word_without_end_is_cut_all_the_same(script):
+def test_a_word_without_end_is_cut_all_the_same(script: Make) -> None:
     pieces = texts(script("a" * 100_000))
     assert max(map(len, pieces)) == MAX_SENTENCE
     assert sum(map(len, pieces)) == 100_000
 
 
-def test_no_word_is_lost_or_broken_where_blocks_meet(script):
-    words = random.Random(4).choices(["naïve", "Zürich", "“yes”,", "end.", "No", "é", "\n", "\n\n", "ok!"], k=20_000)
+def test_no_word_is_lost_or_broken_where_blocks_meet(script: Make) -> None:
+    words = random.Random(4).choices(
+        ["naïve", "Zürich", "“yes”,", "end.", "No", "é", "\n", "\n\n", "ok!"], k=20_000
+    )
     path = script(" ".join(words))
     assert path.stat().st_size > 5 * BLOCK_BYTES
     assert " ".join(texts(path)).split() == " ".join(words).split()
 
 
-def test_the_survey_counts_what_will_be_spoken(script):
+def test_the_survey_counts_what_will_be_spoken(script: Make) -> None:
     path = script("One. Two three.\n\n***\n\nFour 😀.")
     assert survey(path, "English") == (3, len("One.") + len("Two three.") + len("Four ."))
 
 
 @pytest.mark.parametrize("text", ["", " \n\t ", "\ufeff", "\x00\x01"])
-def test_empty_text_is_refused(script, text):
+def test_empty_text_is_refused(script: Make, text: str) -> None:
     with pytest.raises(TextError, match="The text is empty"):
         survey(script(text), "English")
 
 
 @pytest.mark.parametrize("text", ["😀😀 👩‍👩‍👧", "...!?", "* * *", "— “” —"])
-def test_text_of_signs_only_is_refused(script, text):
+def test_text_of_signs_only_is_refused(script: Make, text: str) -> None:
     with pytest.raises(TextError, match="no word or number"):
         survey(script(text), "English")
 
 
 @pytest.mark.parametrize("text", ["Привет, как дела?", "你好,世界", "مرحبا بالعالم", "こんにちは ok", "שלום"])
-def test_text_in_another_script_is_refused_with_the_languages_spoken(script, text):
+def test_text_in_another_script_is_refused_with_the_languages_spoken(script: Make, text: str) -> None:
     with pytest.raises(LanguageUnknown, match="it speaks English"):
         survey(script(text), "English")
 
 
-def test_a_foreign_word_among_english_ones_is_no_reason_to_refuse(script):
+def test_a_foreign_word_among_english_ones_is_no_reason_to_refuse(script: Make) -> None:
     assert survey(script("The Russian for hello is привет."), "English").sentences == 1
 
 
-def test_too_much_text_is_refused(script):
+def test_too_much_text_is_refused(script: Make) -> None:
     with pytest.raises(TextError, match="more than 2 MiB"):
         survey(script("a " * (MAX_TEXT_BYTES // 2 + 1)), "English")
 
 
 @pytest.mark.parametrize("text", [b"caf\xe9 au lait", b"\xff\xfeH\x00i\x00", b"ends in \xe2\x82"])
-def test_text_that_is_not_utf_8_is_refused(script, text):
+def test_text_that_is_not_utf_8_is_refused(script: Make, text: bytes) -> None:
     with pytest.raises(InputError, match="not valid UTF-8"):
         survey(script(text), "English")
