@@ -37,6 +37,13 @@ nox.options.sessions = [
 
 ROOT_ENVIRONMENT = ENVIRONMENTS["orchestrator"]
 WORKERS = ("tts", "vision", "lipsync")
+ROOT_TESTS = [f"tests/{folder}" for folder in ("bench", "faults", "orchestrator", "shared_schema")]
+WORKER_TESTS = {
+    "tts": ["tests/workers/tts"],
+    "vision": ["tests/workers/vision", "tests/pipeline/metrics.py", "tests/support/judge.py"],
+    "lipsync": ["tests/workers/lipsync"],
+}
+"""What is checked against which environment's packages."""
 
 
 def ready(session: nox.Session, environment: Environment, kind: str) -> Environment:
@@ -79,13 +86,13 @@ def lint(session: nox.Session) -> None:
     tools = root(session)
     run(session, tools, "-m", "ruff", "check")
     run(session, tools, "-m", "ruff", "format", "--check")
-    run(session, tools, "-m", "mypy", "orchestrator", "shared_schema", "noxfile.py")
+    run(session, tools, "-m", "mypy", "orchestrator", "shared_schema", "noxfile.py", *ROOT_TESTS)
     for name in WORKERS:
         environment = worker(session, name)
         run(
             session, tools, "-m", "mypy",
             "--python-executable", str(environment.python_path), "--python-version", environment.python,
-            str(environment.folder / f"{name}_worker"),
+            str(environment.folder / f"{name}_worker"), *WORKER_TESTS[name],
             MYPYPATH=f"{ROOT}:{environment.folder}",
         )  # fmt: skip
 

@@ -42,7 +42,7 @@ class Bed:
     job: Job
 
     def supervisor(
-        self, mode: str = "", *, python: str = "", lock: str = "", **deadlines: float
+        self, mode: str = "", *, python: str = "", lock: str = "", deadlines: dict[str, float] | None = None
     ) -> Supervisor:
         def launch(name: str) -> Launch:
             environment = {"FAKE_MODE": mode} if mode else {}
@@ -50,7 +50,7 @@ class Bed:
                 name, (sys.executable, str(FAKE)), python=python, lock=lock, environment=environment
             )
 
-        limits = Deadlines(**{"ping_interval": 0.05, "stopping": 2.0, **deadlines})
+        limits = Deadlines(**{"ping_interval": 0.05, "stopping": 2.0, **(deadlines or {})})
         return Supervisor(launch, deadlines=limits)
 
     def task(self, behaviour: str, name: str = "t1", seed: int = 0) -> Task:

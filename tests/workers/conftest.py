@@ -34,7 +34,12 @@ def run_engine(tmp_path: Path) -> RunEngine:
     count = 0
 
     def run(
-        engine: Engine, params: Params, *, seed: int = 0, cancelled: threading.Event | None = None, **inputs: Path
+        engine: Engine,
+        params: Params,
+        *,
+        seed: int = 0,
+        cancelled: threading.Event | None = None,
+        **inputs: Path,
     ) -> EngineRun:
         nonlocal count
         count += 1

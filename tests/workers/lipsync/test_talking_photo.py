@@ -100,17 +100,11 @@ def test_the_same_task_gives_the_same_bytes_and_another_seed_others(animate: Ani
     assert made[0] == made[1] != made[2]
 
 
-@pytest.mark.parametrize(("right", "bottom", "expected"), [(511, 401, (512, 402)), (340, 255, (340, 256))])
+@pytest.mark.parametrize(("size", "expected"), [((511, 401), (512, 402)), ((340, 255), (340, 256))])
 def test_odd_sizes_are_made_even(
-    animate: Animate,
-    speak: Speak,
-    photo: Picture,
-    tmp_path: Path,
-    right: int,
-    bottom: int,
-    expected: tuple[int, int],
+    animate: Animate, photo: Picture, tmp_path: Path, size: tuple[int, int], expected: tuple[int, int]
 ) -> None:
-    run = animate(LipsyncParams(), speak([("ɑ", 0.2)]), **crop(tmp_path, photo, right, bottom))
+    run = animate(LipsyncParams(), **crop(tmp_path, photo, *size))
     assert isinstance(run.outcome, LipsyncOutcome)
     assert (run.outcome.width, run.outcome.height) == expected
     assert pictures(run.files["video"])[0].shape == (expected[1], expected[0], 3)
