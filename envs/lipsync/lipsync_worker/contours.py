@@ -19,7 +19,7 @@ from lipsync_worker.warp import sampled
 
 __all__ = ["edge_cut", "refine"]
 
-PARTED = 0.03  # face units: lips further apart are parted
+PARTED = 0.007  # face units: lips further apart are parted
 REACH = 0.014  # how far the dark line may be from its landmarks, face units
 MARGIN, BLUR = (
     0.006,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from lipsync_worker.arrays import Floats, floats
+from lipsync_worker.contours import edge_cut
 from lipsync_worker.face_frame import FaceFrame
 from lipsync_worker.landmarks import CHIN, FIXED, JAW_LINE, LOWER_RINGS, UPPER_RINGS
 from lipsync_worker.pose import Param
@@ -43,10 +44,11 @@ class Lips:
         self.rest_gap = np.maximum(self.lower[3, :, 1] - self.upper[3, :, 1], 0)
         self.across = self._across()
         self._fixed = np.zeros((len(FIXED), 3), np.float32)
-        self.jaw_open = float(smoothstep(self.rest_gap[5:6], 0.10, 0.14)[0])
+        self.shown_gap = float(self.rest_gap[5]) - 2 * edge_cut(frame)
+        self.jaw_open = float(smoothstep(floats(self.shown_gap), 0.10, 0.14))
         meeting = MEETING_SMILE + self.jaw_open * (MEETING_OPEN - MEETING_SMILE)
         self.line = self.upper[3] + meeting * (self.lower[3] - self.upper[3])
-        shown = float(smoothstep(self.rest_gap[5:6], 0.02, 0.04)[0]) * (1 - self.jaw_open)
+        shown = float(smoothstep(floats(self.shown_gap), 0.02, 0.04)) * (1 - self.jaw_open)
         edge = self.lower[3, :, 1] - 0.006
         self.teeth_edge = shown * edge + (1 - shown) * (self.line[:, 1] + 0.022)
 
@@ -120,9 +122,9 @@ class Lips:
         if dental == 0:
             return
         arch = 1 - np.abs(self.across) ** 3
-        edge = self.teeth_edge - 0.004
+        edge = np.minimum(self.teeth_edge - 0.004, self.line[:, 1] + 0.018)
         lower_target = edge - (self.lower[3, :, 1] + lower[3, :, 1])
-        upper_target = edge - 0.026 - (self.upper[3, :, 1] + upper[3, :, 1])
+        upper_target = edge - 0.030 - (self.upper[3, :, 1] + upper[3, :, 1])
         lower[:, :, 1] += dental * arch * lower_target * (0.75 + 0.25 * RING_SHARE)
         lower[0, :, 1] -= dental * arch * 0.012
         upper[:, :, 1] += dental * arch * upper_target * (0.4 + 0.6 * RING_SHARE)

@@ -35,8 +35,8 @@ class Palette:
         light = _whites(frame, photo)
         level = float(np.clip(max(light * 1.1, float(skin.max()) * 0.95), 100, 232))
         red = floats([0.62, 0.60, 1.0])
-        cavity = np.minimum(lip * 0.16, level * 0.13) * red + floats([3, 2, 6])
-        tongue = floats([0.50, 0.48, 0.80]) * level * 0.62 + 0.22 * lip * red
+        cavity = np.minimum(lip * 0.22, level * 0.17) * red + floats([3, 2, 6])
+        tongue = floats([0.50, 0.48, 0.80]) * level * 0.72 + 0.22 * lip * red
         cast = (skin / max(float(skin.mean()), 1)) ** 0.22
         teeth = floats([0.86, 0.95, 0.98]) * level * cast
         return cls(skin, lip, cavity.astype(np.float32), tongue.astype(np.float32), np.minimum(teeth, 245))

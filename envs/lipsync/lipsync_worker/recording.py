@@ -14,6 +14,7 @@ from av.audio.resampler import AudioResampler
 
 from lipsync_worker.arrays import Floats
 from shared_schema.errors import RecordingError
+from shared_schema.limits import RECORDING_OPTIONS
 
 __all__ = ["ANALYSIS_RATE", "Recording", "analysis_blocks", "decoded", "measure"]
 
@@ -33,7 +34,7 @@ class Recording:
 def decoded(path: Path) -> Generator[AudioFrame]:
     """The recording's frames, one after another; RecordingError where it cannot be read."""
     try:
-        container = av.open(str(path), "r")
+        container = av.open(str(path), "r", options=dict(RECORDING_OPTIONS))
     except (av.FFmpegError, OSError) as error:
         raise RecordingError(f"The speech file {path.name} cannot be read as a recording.", HINT) from error
     with container:

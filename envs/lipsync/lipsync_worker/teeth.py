@@ -17,7 +17,7 @@ from lipsync_worker.warp import sampled, smoothstep
 __all__ = ["Canvas", "drawn_teeth", "photo_teeth", "tongue"]
 
 LEFT, TOP, RIGHT, BOTTOM = -0.32, -0.20, 0.32, 0.36
-SHOWN_GAP = 0.03  # lips further apart than this show teeth worth keeping
+SHOWN_GAP = 0.025  # lips further apart than this show teeth worth keeping
 WIDTHS = (0.060, 0.047, 0.050, 0.042, 0.034, 0.026)  # of upper teeth from the middle, foreshortened sidewards
 LOWER_WIDTHS = (0.040, 0.042, 0.046, 0.042, 0.034, 0.026)
 
@@ -62,7 +62,7 @@ def photo_teeth(
 
     Each (h, w, 4) premultiplied, or None where the photo shows nothing of it.
     """
-    if lips.rest_gap[5] < SHOWN_GAP:
+    if lips.shown_gap < SHOWN_GAP:
         return None, None
     still = floats([[1, 0, 0], [0, 1, 0]])
     matrix = canvas.to_picture(frame, np.zeros(2, np.float32), still)
@@ -159,7 +159,7 @@ def _tooth(alpha: np.ndarray, canvas: Canvas, box: tuple[float, float, float, fl
     scale = canvas.scale * fine
     x0, x1 = (int((v - LEFT) * scale) for v in (box[0], box[2]))
     y0, y1 = (int((v - TOP) * scale) for v in (box[1], box[3]))
-    radius = max(int((x1 - x0) * 0.28), 1)
+    radius = max(int((x1 - x0) * 0.20), 1)
     for dx in (0, 1):
         for dy in (0, 1):
             centre = (x1 - radius if dx else x0 + radius, y1 - radius if dy else y0 + radius)

@@ -78,7 +78,7 @@ _VOWELS = {
     "i": _vowel(0.20, wide=0.9, lift=0.2), "y": _vowel(0.20, rounded=0.9),
     "ɪ": _vowel(0.30, wide=0.5), "ʏ": _vowel(0.30, rounded=0.7),
     "ɨ": _vowel(0.24, wide=0.3, rule=0.4), "ʉ": _vowel(0.22, rounded=0.8), "ɯ": _vowel(0.24, wide=0.2),
-    "u": _vowel(0.20, rounded=1.0, rule=1.0), "ʊ": _vowel(0.28, rounded=0.7),
+    "u": _vowel(0.25, rounded=1.0, rule=1.0), "ʊ": _vowel(0.30, rounded=0.7),
     "e": _vowel(0.40, wide=0.6, lift=0.15), "ø": _vowel(0.40, rounded=0.8), "o": _vowel(0.42, rounded=0.85),
     "ə": _vowel(0.30, rule=0.3), "ɘ": _vowel(0.36, rule=0.4), "ɵ": _vowel(0.36, rounded=0.5),
     "ɚ": _vowel(0.30, rounded=0.35, rule=0.5), "ɝ": _vowel(0.36, rounded=0.4, rule=0.6),

@@ -1,6 +1,6 @@
 """Reads a recording, whatever its format, as mono samples at the rate that is wanted.
 
-FFmpeg (inside PyAV's wheel) decodes and resamples piece by piece, so one path serves wav, flac, ogg,
+soundfile says how long a file is by its header, before anything is decoded. FFmpeg (inside PyAV's wheel) decodes and resamples piece by piece, so one path serves wav, flac, ogg,
 mp3, m4a and the sound of a video. What is too large or too long is refused before it fills memory.
 """
 
@@ -14,16 +14,20 @@ import av
 import av.container
 import numpy as np
 import numpy.typing as npt
+import soundfile
 
 from shared_schema.errors import RecordingError
-from shared_schema.limits import MAX_RECORDING_BYTES, MAX_VOICE_SECONDS, MIB, MIN_VOICE_SECONDS
+from shared_schema.limits import (
+    MAX_RECORDING_BYTES,
+    MAX_VOICE_SECONDS,
+    MIB,
+    MIN_VOICE_SECONDS,
+    RECORDING_OPTIONS,
+)
 
 __all__ = ["Samples", "read_recording", "resampled"]
 
 Samples = npt.NDArray[np.float32]
-
-FORMATS = "wav,w64,rf64,aiff,caf,au,flac,ogg,mp3,aac,mov,mp4,m4a,matroska,webm,amr,ac3,wv,ape,tta,asf"
-"""The containers that are opened. Play lists and image sequences, which name further files, are not."""
 
 DECLARES_LENGTH = frozenset({"wav", "w64", "aiff", "caf", "au", "flac", "mov,mp4,m4a,3gp,3g2,mj2", "wv"})
 """The containers whose header says how long the sound is, so that a cut file is noticed."""
@@ -57,8 +61,9 @@ def read_recording(
     length is out of bounds.
     """
     _check_file(path)
+    _check_header(path, longest)
     try:
-        with av.open(path, options={"format_whitelist": FORMATS, "protocol_whitelist": "file"}) as container:
+        with av.open(path, options=dict(RECORDING_OPTIONS)) as container:
             samples = _read(container, path.name, rate, longest)
     except (av.FFmpegError, ValueError) as error:  # ValueError: its rate or channels change midway
         raise RecordingError(
@@ -113,6 +118,31 @@ def _check_file(path: Path) -> None:
         )
 
 
+def _check_header(path: Path, longest: float) -> None:
+    """RecordingError where the header alone tells that the recording is too long or of an odd rate."""
+    try:
+        header = soundfile.info(path)
+    except soundfile.LibsndfileError:
+        return  # not a format of libsndfile (m4a, the sound of a video): FFmpeg will tell
+    _check_rate(path.name, header.samplerate)
+    if header.duration > longest:
+        raise _too_long(path.name, longest)
+
+
+def _check_rate(name: str, rate: int) -> None:
+    if not LOWEST_RATE <= rate <= HIGHEST_RATE:
+        raise RecordingError(
+            f"The recording {name} has {rate} samples a second, which no recorder makes.", _SUPPORTED
+        )
+
+
+def _too_long(name: str, longest: float) -> RecordingError:
+    return RecordingError(
+        f"The recording {name} is longer than {longest:g} seconds.",
+        "A minute of speech is enough: cut the recording.",
+    )
+
+
 def _declared_bytes(head: bytes) -> int:
     """The file's size as the first eight bytes of a wav or aiff file tell; 0 where they do not."""
     length = int.from_bytes(head[4:8], "little" if head[:4] == b"RIFF" else "big")
@@ -125,19 +155,13 @@ def _read(container: av.container.InputContainer, name: str, rate: int, longest:
     stream = container.streams.audio[0]
     if stream.codec_context is None:
         raise RecordingError(f"The recording {name} is coded in a way that cannot be read.", _SUPPORTED)
-    if not LOWEST_RATE <= stream.rate <= HIGHEST_RATE:
-        raise RecordingError(
-            f"The recording {name} has {stream.rate} samples a second, which no recorder makes.", _SUPPORTED
-        )
+    _check_rate(name, stream.rate)
     decoded = 0
     pieces: list[Samples] = []
     for frame, converted in _converted(container, stream, rate):
         decoded += frame.samples if frame is not None else 0
         if decoded > longest * stream.rate:
-            raise RecordingError(
-                f"The recording {name} is longer than {longest:g} seconds.",
-                "A minute of speech is enough: cut the recording.",
-            )
+            raise _too_long(name, longest)
         if not np.isfinite(converted).all():
             raise RecordingError(
                 f"The recording {name} holds samples that are not numbers.", "Export the recording once more."
