@@ -39,10 +39,12 @@ MAX_RECORDING_BYTES: Final = 1024 * MIB
 """Largest reference or speech recording on disk."""
 
 RECORDING_OPTIONS: Final = {
-    "format_whitelist": "wav,w64,rf64,aiff,caf,au,flac,ogg,mp3,aac,mov,mp4,m4a,matroska,webm,amr,ac3,wv,ape,tta,asf",
+    "format_whitelist": (
+        "wav,w64,rf64,aiff,caf,au,flac,ogg,mp3,aac,mov,mp4,m4a,matroska,webm,amr,ac3,wv,ape,tta,asf"
+    ),
     "protocol_whitelist": "file",
 }
-"""What FFmpeg may open as a recording. Play lists and the like, which name further files or hosts, are not."""
+"""What FFmpeg may open as a recording. Not play lists and the like, which name further files or hosts."""
 
 MAX_PHOTO_BYTES: Final = 200 * MIB
 """Largest picture file on disk."""

@@ -128,12 +128,12 @@ def openings(video: Path) -> Opening:
     return Opening(both[:, 0], both[:, 1], rate)
 
 
-def _points(mesh: Any, picture: NDArray[np.uint8], video: Path) -> Floats:
+def _points(mesh: Any, picture: Any, video: Path) -> Floats:
     faces = mesh.process(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)).multi_face_landmarks
     if not faces:
         raise ValueError(f"A frame of {video.name} shows no face.")
     size = (picture.shape[1], picture.shape[0])
-    return np.array([(p.x, p.y) for p in faces[0].landmark]) * size
+    return np.array([(p.x, p.y) for p in faces[0].landmark], np.float64) * size
 
 
 def _close_up(points: Floats) -> Floats:
@@ -278,17 +278,18 @@ def _silence(mouth: Opening, phones: list[Phone], sound: Sound) -> float:
 
 
 def identity(photo: NDArray[np.uint8], picture: NDArray[np.uint8], ignored: NDArray[np.bool_]) -> float:
-    """Mean SSIM (Wang et al. 2004, 11-pixel Gaussian, sigma 1.5) of two BGR pictures outside `ignored` (h,
-    w).
-    """
+    """Mean SSIM (Wang et al. 2004, 11-pixel Gaussian, sigma 1.5) of two BGR pictures, but for `ignored`."""
     first, second = (cv2.cvtColor(p, cv2.COLOR_BGR2GRAY).astype(np.float64) for p in (photo, picture))
-    blur = lambda values: cv2.GaussianBlur(values, (11, 11), 1.5)  # noqa: E731
-    mean1, mean2 = blur(first), blur(second)
-    var1, var2 = blur(first**2) - mean1**2, blur(second**2) - mean2**2
-    both = blur(first * second) - mean1 * mean2
+    mean1, mean2 = _blurred(first), _blurred(second)
+    var1, var2 = _blurred(first**2) - mean1**2, _blurred(second**2) - mean2**2
+    both = _blurred(first * second) - mean1 * mean2
     c1, c2 = 6.5025, 58.5225
     values = (2 * mean1 * mean2 + c1) * (2 * both + c2) / ((mean1**2 + mean2**2 + c1) * (var1 + var2 + c2))
     return float(values[~ignored].mean())
+
+
+def _blurred(values: Floats) -> Floats:
+    return np.asarray(cv2.GaussianBlur(values, (11, 11), 1.5), np.float64)
 
 
 def shifted(sound: Sound, utterances: Iterable[Utterance], seconds: float) -> tuple[Sound, list[Utterance]]:

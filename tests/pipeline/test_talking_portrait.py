@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import subprocess
 import wave
@@ -63,6 +64,7 @@ def verdicts(home: Home, talk: Talk, tmp_path_factory: pytest.TempPathFactory) -
 def test_the_lips_follow_the_words(verdicts: dict[str, Any]) -> None:
     score, failures = verdicts["as made"]
     assert failures == [], score
+    assert not any(math.isnan(figure) for figure in score.values()), "something was not judged"
 
 
 @pytest.mark.parametrize(
@@ -118,7 +120,8 @@ def test_own_text_photo_and_voice_in_another_shape_and_rate(
 ) -> None:
     (tmp_path / "talk.txt").write_text("Good morning. This is a test — 3.5 % of it, Dr. Who!")
     made = home.run(
-        "run", "--text-file", tmp_path / "talk.txt", "--portrait", pictures / "turned.jpg", "--voice", talk.speech,
+        "run", "--text-file", tmp_path / "talk.txt", "--portrait", pictures / "turned.jpg",
+        "--voice", talk.speech,
         "--aspect", "9:16", "--size", "256", "--fps", "29.97", "-o", tmp_path / "v.mp4",
     )  # fmt: skip
     assert made.returncode == 0, made.stderr

@@ -113,7 +113,7 @@ class Lips:
             lip[:, :, 0] += (rest[:, :, 0] + lip[:, :, 0]) * scale
             lip[:, :, 2] -= 0.05 * pucker * (1 - self.across**2)
         arch = (1 - self.across**2) * (1 - RING_SHARE)
-        upper[:, :, 1] -= 0.014 * pucker * arch - 0.015 * pucker * (1 - self.across**2) * RING_SHARE
+        upper[:, :, 1] -= 0.014 * pucker * arch - 0.020 * pucker * (1 - self.across**2) * RING_SHARE
         lower[:, :, 1] += 0.018 * pucker * arch
 
     def _tuck(self, pose: Floats, upper: Floats, lower: Floats) -> None:

@@ -75,5 +75,5 @@ class MouthInterior:
             soft[drop:] = soft[:-drop].copy()
         strength = 0.28 if self.from_photo else 0.5
         light = 1 - strength * (1 - np.clip(soft * 1.5 - 0.35, 0, 1))
-        through_flesh = np.power(floats(1 - 0.65 * pucker), floats([1.5, 1.35, 1.0]))
+        through_flesh = np.power(floats(1 - 0.82 * pucker), floats([1.5, 1.35, 1.0]))
         return floats(np.power(light[..., None], floats([1.2, 1.12, 1.0])) * through_flesh)

@@ -1,7 +1,8 @@
 """Reads a recording, whatever its format, as mono samples at the rate that is wanted.
 
-soundfile says how long a file is by its header, before anything is decoded. FFmpeg (inside PyAV's wheel) decodes and resamples piece by piece, so one path serves wav, flac, ogg,
-mp3, m4a and the sound of a video. What is too large or too long is refused before it fills memory.
+soundfile says how long a file is by its header, before anything is decoded. FFmpeg (inside PyAV's
+wheel) then decodes and resamples piece by piece, so one path serves wav, flac, ogg, mp3, m4a and the
+sound of a video. What is too large or too long is refused before it fills memory.
 """
 
 from __future__ import annotations
