@@ -133,7 +133,8 @@ def _points(mesh: Any, picture: Any, video: Path) -> Floats:
     if not faces:
         raise ValueError(f"A frame of {video.name} shows no face.")
     size = (picture.shape[1], picture.shape[0])
-    return np.array([(p.x, p.y) for p in faces[0].landmark], np.float64) * size
+    points: Floats = np.array([(p.x, p.y) for p in faces[0].landmark], np.float64) * size
+    return points
 
 
 def _close_up(points: Floats) -> Floats:

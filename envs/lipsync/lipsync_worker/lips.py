@@ -20,8 +20,8 @@ __all__ = ["Lips"]
 
 JAW_DROP = 0.158
 PUCKER_TRAVEL = 0.068  # of the corners: further, the cheeks would be seen to be drawn along
-NEUTRAL_HALF_WIDTH = 0.19  # of the lips' outer corners, median of faces at rest
-MEETING_SMILE, MEETING_OPEN = 0.48, 0.36  # where parted lips meet, 0 upper to 1 lower: a smile has lifted the
+NEUTRAL_HALF_WIDTH = 0.19  # of the lips' outer corners, as it is in most faces at rest
+MEETING_SMILE, MEETING_OPEN = 0.48, 0.18  # where parted lips meet, 0 upper to 1 lower: a smile has lifted the
 # upper lip from clenched teeth, an open jaw has taken the lower lip down
 RING_SHARE = floats([0, 1 / 3, 2 / 3, 1])[:, None]  # from the outer edge of a lip to the inner
 
@@ -49,7 +49,7 @@ class Lips:
         meeting = MEETING_SMILE + self.jaw_open * (MEETING_OPEN - MEETING_SMILE)
         self.line = self.upper[3] + meeting * (self.lower[3] - self.upper[3])
         shown = float(smoothstep(floats(self.shown_gap), 0.02, 0.04)) * (1 - self.jaw_open)
-        edge = self.lower[3, :, 1] - 0.006
+        edge = self.lower[3, :, 1] - edge_cut(frame) - 0.002
         self.teeth_edge = shown * edge + (1 - shown) * (self.line[:, 1] + 0.022)
 
     def _across(self) -> Floats:

@@ -74,9 +74,9 @@ def test_rounding_narrows_and_spreading_widens(lips: Lips) -> None:
     assert width(lips, pose(WIDE=1, RELAX=1)) > 1.05 * width(lips, pose(RELAX=1))
 
 
-def test_for_f_the_lower_lip_stands_at_the_edge_of_the_teeth_and_shows_them(lips: Lips) -> None:
+def test_for_f_the_lower_lip_covers_the_edge_of_the_teeth_and_the_upper_lip_shows_them(lips: Lips) -> None:
     upper, lower = edges(lips, pose(DENTAL=1))
-    assert lower[5, 1] == pytest.approx(float(lips.teeth_edge[5]), abs=0.008)
+    assert lower[5, 1] <= lips.teeth_edge[5]
     assert lower[5, 1] - upper[5, 1] > 0.015
 
 
