@@ -44,10 +44,17 @@ AROUND = 0.04  # seconds around a closure in which it may be seen
 EDGE = 2  # frames left out at each end of a pause: lips need that long to come to rest
 NEAR_CLOSED = 0.25  # of the usual opening in speech: below it, the mouth is closed
 
+OTHERS_ASK = 0.15  # of the opening: sounds made with the teeth together
 _WIDE_OPEN = frozenset("aɑɒæʌɔɛɐ")
 _HALF_OPEN = frozenset("eoəɜɝɚɪʊøœ")
 _NARROW = frozenset("iuyɨʉhkɡgŋlɫɹrjθðtdnɾ")
 _CLOSED = frozenset("pbm")
+_ASKED = {
+    **dict.fromkeys(_WIDE_OPEN, 0.85),
+    **dict.fromkeys(_HALF_OPEN, 0.45),
+    **dict.fromkeys(_NARROW, 0.25),
+    **dict.fromkeys(_CLOSED, 0.0),
+}
 
 
 @dataclass(frozen=True)
@@ -213,7 +220,7 @@ def _at(lag: int, opening: Floats, energy: Floats) -> float:
 
 
 def _letters(symbol: str) -> str:
-    return "".join(letter for letter in symbol if letter in _WIDE_OPEN | _HALF_OPEN | _NARROW | _CLOSED)
+    return "".join(letter for letter in symbol if letter in _ASKED)
 
 
 def _expected(phones: list[Phone], rate: float, count: int) -> Floats:
@@ -223,21 +230,11 @@ def _expected(phones: list[Phone], rate: float, count: int) -> Floats:
         letters = _letters(phone.symbol) or "s"
         edges = np.linspace(phone.start, phone.end, len(letters) + 1) * 200
         for letter, start, end in zip(letters, edges[:-1], edges[1:], strict=True):
-            ticks[round(start) : round(end)] = _asked(letter)
+            ticks[round(start) : round(end)] = _ASKED.get(letter, OTHERS_ASK)
     kernel = np.hanning(22)[1:-1]
     smooth = np.convolve(ticks, kernel / kernel.sum(), "same")
     middle = (np.arange(count) + 0.5) / rate * 200
     return np.interp(middle, np.arange(len(smooth)) + 0.5, smooth)
-
-
-def _asked(letter: str) -> float:
-    if letter in _WIDE_OPEN:
-        return 0.85
-    if letter in _HALF_OPEN:
-        return 0.45
-    if letter in _NARROW:
-        return 0.25
-    return 0.0 if letter in _CLOSED else 0.15
 
 
 def _closures(mouth: Opening, phones: list[Phone]) -> tuple[float, float]:

@@ -59,6 +59,7 @@ def animate(params: LipsyncParams, seed: int, context: Context) -> LipsyncOutcom
         context.output("video", "video.mp4"), (width, height), rate, speech, recording
     ) as writer:
         for pose in itertools.chain.from_iterable(rows):
+            context.check()
             if writer.frames % REPORT_EVERY == 0:
                 context.progress("animating", writer.frames, count)
             writer.write(compositor.frame(pose, writer.frames))

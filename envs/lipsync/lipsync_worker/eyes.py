@@ -180,7 +180,8 @@ class Eye:
         cv2.polylines(
             line, [points], isClosed=False, color=255, thickness=thick, lineType=cv2.LINE_AA, shift=4
         )
-        soft = cv2.GaussianBlur(line, (0, 0), max(self._frame.unit * 0.004, 0.5)).astype(np.float32) / 255
+        soft = floats(cv2.GaussianBlur(line, (0, 0), max(self._frame.unit * 0.004, 0.5)))
+        soft /= max(float(soft.max()), 1.0)
         lid += (self._lash - lid) * (np.float32(0.8 * closure) * soft)[..., None]
 
     def _lid_colours(self, source: Picture, folds: list[Floats], brow: Floats) -> Floats:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -67,7 +68,7 @@ def write_recording(path: Path, samples: Floats, rate: int = RATE) -> Path:
     codec, format_name = CODECS["".join(path.suffixes[-2:])]
     layout = "mono" if len(samples) == 1 else "stereo"
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=rate)
+        stream: Any = container.add_stream(codec, rate=rate)
         stream.layout = layout
         frame = av.AudioFrame.from_ndarray(
             np.ascontiguousarray(samples, np.float32), format="fltp", layout=layout
@@ -112,13 +113,15 @@ def _sound(symbol: str, count: int) -> Floats:
     if symbol[0] in "fθszʃh":
         noise = np.random.default_rng(count).standard_normal(count)
         return np.asarray(np.diff(noise, prepend=0.0) * 0.15)
-    return sum(np.sin(2 * np.pi * 130 * k * time) / k for k in range(1, 20)) / 2
+    return np.asarray(sum(np.sin(2 * np.pi * 130 * k * time) / k for k in range(1, 20))) / 2
 
 
 @pytest.fixture(scope="session")
 def photo() -> Picture:
     """The sample portrait, BGR."""
-    return picture(cv2.imread(str(PORTRAIT)))
+    loaded = cv2.imread(str(PORTRAIT))
+    assert loaded is not None
+    return picture(loaded)
 
 
 @pytest.fixture(scope="session")

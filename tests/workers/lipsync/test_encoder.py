@@ -43,7 +43,7 @@ def test_picture_and_sound_are_equally_long_at_the_true_rate(
         video, audio = container.streams.video[0], container.streams.audio[0]
         assert video.average_rate == rate
         assert sum(1 for _ in container.decode(video)) == count
-        lengths = [float(stream.duration * stream.time_base) for stream in (video, audio)]
+        lengths = [float((stream.duration or 0) * stream.time_base) for stream in (video, audio)]
     assert abs(lengths[0] - lengths[1]) <= 1 / rate
     assert lengths[0] == pytest.approx(speech.seconds, abs=float(1 / rate))
 

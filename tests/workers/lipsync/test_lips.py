@@ -18,7 +18,7 @@ def lips(frame: FaceFrame, photo: Floats) -> Lips:
 
 
 def pose(**values: float) -> Floats:
-    row = rest(1)[0]
+    row: Floats = rest(1)[0]
     for name, value in values.items():
         row[Param[name]] = value
     return row

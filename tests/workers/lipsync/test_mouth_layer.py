@@ -33,7 +33,9 @@ def painted(mouth: MouthLayer, photo: Picture, **values: float) -> Picture:
 
 def between_lips(frame: FaceFrame, picture: Picture, below: float) -> float:
     """Mean brightness of a small patch under the middle of the upper lip's edge, `below` face units down."""
-    x, y = np.round(frame.pixels(np.float32([[0, float(frame.local[13, 1]) + below, 0]]))[0]).astype(int)
+    x, y = np.round(
+        frame.pixels(np.array([[0, float(frame.local[13, 1]) + below, 0]], np.float32))[0]
+    ).astype(int)
     return float(picture[y - 1 : y + 2, x - 3 : x + 4].mean())
 
 
@@ -101,7 +103,7 @@ def test_a_closed_mouth_gets_teeth_of_its_own_when_it_opens(
         (415, 324),
     ):
         points[[upper, lower]] = points[[upper, lower]].mean(0)
-    mesh = FaceMesh(512, 512, 0.0, [tuple(map(float, point)) for point in points])
+    mesh = FaceMesh(512, 512, 0.0, [(float(x), float(y), float(z)) for x, y, z in points])
     layer = MouthLayer(FaceFrame.of(mesh), closed_photo, doubled(closed_photo))
     opened = painted(layer, closed_photo, JAW=0.8, RAISE=0.6)
     x, y = np.round(points[13, :2]).astype(int)

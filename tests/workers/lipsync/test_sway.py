@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lipsync_worker.arrays import Picture, floats
+from lipsync_worker.arrays import Floats, Picture, floats
 from lipsync_worker.compositor import Compositor, doubled
 from lipsync_worker.face_frame import FaceFrame
 from lipsync_worker.pose import Param, rest
@@ -19,8 +19,8 @@ def far_from_face(frame: FaceFrame, shape: tuple[int, ...]) -> np.ndarray:
     return np.asarray(np.hypot(columns - frame.points[1, 0], rows - frame.points[1, 1]) > 1.9 * frame.unit)
 
 
-def talking(jaw: float = 0.7) -> np.ndarray:
-    row = rest(1)[0]
+def talking(jaw: float = 0.7) -> Floats:
+    row: Floats = rest(1)[0]
     row[Param.JAW] = jaw
     return row
 

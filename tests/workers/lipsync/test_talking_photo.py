@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from lipsync_worker.arrays import Picture
+from lipsync_worker.arrays import Picture, picture
 from lipsync_worker.engines import ENGINES
 from lipsync_worker.engines.talking_photo import TalkingPhoto
 from shared_schema.engine import Context, file_reference
@@ -53,7 +53,7 @@ def animate(engine: TalkingPhoto, run_engine: RunEngine, speak: Speak) -> Animat
 
 def pictures(video: Path) -> list[Picture]:
     with av.open(str(video)) as container:
-        return [frame.to_ndarray(format="bgr24") for frame in container.decode(video=0)]
+        return [picture(frame.to_ndarray(format="bgr24")) for frame in container.decode(video=0)]
 
 
 def crop(tmp_path: Path, photo: Picture, right: int, bottom: int) -> dict[str, Path]:
