@@ -15,7 +15,7 @@ from orchestrator.process import Launch, Lifeline
 from orchestrator.rundir import RunDirectory
 from orchestrator.transport import Transport
 from orchestrator.worker import Deadlines, Worker
-from shared_schema.errors import WorkerError
+from shared_schema.errors import OutputError, WorkerError
 from shared_schema.messages import Hello
 
 __all__ = ["Supervisor"]
@@ -115,8 +115,11 @@ def _is_spent(start: asyncio.Task[tuple[Worker, Hello]]) -> bool:
 def _new_log_file(name: str) -> Path:
     """A log file of its own for this start; the oldest ones of this worker are removed."""
     folder = paths.logs_dir()
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for old in sorted(folder.glob(f"{name}-*.log"))[: -KEPT_LOGS + 1]:
-        old.unlink(missing_ok=True)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for old in sorted(folder.glob(f"{name}-*.log"))[: -KEPT_LOGS + 1]:
+            old.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(f"The folder for logs {folder} cannot be used: {error.strerror}.") from error
     stamp = time.strftime("%Y%m%d-%H%M%S")
     return folder / f"{name}-{stamp}-{time.monotonic_ns() % 1_000_000:06d}.log"

@@ -232,6 +232,26 @@ def test_a_worker_that_does_not_hear_a_cancellation_is_ended(bed: Bed) -> None:
     assert not alive(asyncio.run(scenario()))
 
 
+def test_a_folder_for_logs_that_cannot_be_is_told(bed: Bed, home: Path) -> None:
+    (home / "state/logs").touch()
+    error = failure_of(bed, "echo")
+    assert isinstance(error, OutputError)
+    assert "folder for logs" in error.message
+
+
+def test_only_the_newest_logs_are_kept(bed: Bed, home: Path) -> None:
+    logs = home / "state/logs"
+    logs.mkdir()
+    for number in range(30):
+        (logs / f"tts-20200101-{number:06d}.log").touch()
+    (logs / "vision-20200101-000000.log").touch()
+    asyncio.run(run_one(bed, "echo"))
+    kept = sorted(path.name for path in logs.glob("tts-*"))
+    assert len(kept) == 20
+    assert kept[0] == "tts-20200101-000011.log"
+    assert (logs / "vision-20200101-000000.log").exists()
+
+
 def test_workers_start_side_by_side_and_one_start_serves_all_who_ask(bed: Bed) -> None:
     async def scenario() -> set[int]:
         async with bed.supervisor() as supervisor:
