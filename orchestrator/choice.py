@@ -27,7 +27,7 @@ def choose(
         if not engine.ready:
             passed_over.append(f"{engine.name} is not ready: {engine.lacks}")
         elif missing:
-            passed_over.append(f"{engine.name} would need {missing}")
+            passed_over.append(f"no {' and no '.join(missing)} was given")
         else:
             return engine, _reason(engine, candidates, passed_over)
     raise EngineUnavailable(
@@ -41,14 +41,14 @@ def _named(stage: Stage, candidates: list[EngineInfo], inputs: Collection[str], 
             if not engine.ready:
                 raise EngineUnavailable(f"The {wanted} engine is not ready: {engine.lacks}", engine.remedy)
             if missing := _missing(engine, inputs):
-                raise InputError(f"The {wanted} engine needs {missing}.")
+                raise InputError(f"The {wanted} engine needs a {' and a '.join(missing)}.")
             return engine
     known = ", ".join(engine.name for engine in candidates)
     raise EngineUnknown(f"There is no {stage} engine {wanted!r}; there are: {known}.")
 
 
-def _missing(engine: EngineInfo, inputs: Collection[str]) -> str:
-    return " and ".join(f"a {need}" for need in engine.needs if need not in inputs)
+def _missing(engine: EngineInfo, inputs: Collection[str]) -> list[str]:
+    return [need for need in engine.needs if need not in inputs]
 
 
 def _reason(engine: EngineInfo, candidates: list[EngineInfo], passed_over: list[str]) -> str:

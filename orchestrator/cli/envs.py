@@ -31,11 +31,11 @@ def sync(names: tuple[str, ...], neural: bool) -> None:
 @envs.command(name="list", short_help="Show their state.")
 def list_() -> None:
     """Show each environment: its state, its Python, its folder."""
-    from orchestrator.environments import ENVIRONMENTS
+    from orchestrator.environments import ENVIRONMENTS, ROOT
 
     for name in NAMES:
         environment = ENVIRONMENTS[name]
-        click.echo(f"{name:<9} {environment.describe():<44} {environment.folder}")
+        click.echo(f"{name:<9} {environment.describe():<44} {environment.folder.relative_to(ROOT)}")
 
 
 @envs.command(short_help="Open a shell in one.")

@@ -206,5 +206,11 @@ def _summary(reports: list[StageReport], output: Path | None, given: dict[str, A
     if given["as_json"]:
         return report_as_json(reports, output)
     outcome = msgspec.to_builtins(reports[-1].outcome)
-    lines = [f"{field:<12} {value}" for field, value in outcome.items() if field != "type"]
+    lines = [f"{field:<12} {_in_words(value)}" for field, value in outcome.items() if field != "type"]
     return "\n".join([*lines, *([str(output)] if output is not None else [])])
+
+
+def _in_words(value: Any) -> str:
+    if isinstance(value, tuple | list):
+        return " ".join(_in_words(item) for item in value)
+    return f"{value:.1f}" if isinstance(value, float) else str(value)

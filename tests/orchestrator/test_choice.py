@@ -33,7 +33,7 @@ def test_the_best_that_is_ready_is_taken_with_the_reason() -> None:
 
 def test_an_engine_whose_input_is_missing_is_passed_over() -> None:
     engine, why = choose(Stage.PORTRAIT, ENGINES[2:], set())
-    assert (engine.name, why) == ("sample", "photo would need a photo")
+    assert (engine.name, why) == ("sample", "no photo was given")
 
 
 def test_the_only_one_is_called_so() -> None:
@@ -63,5 +63,5 @@ def test_one_asked_for_without_its_input_is_refused() -> None:
 
 
 def test_where_none_can_work_each_is_told() -> None:
-    with pytest.raises(EngineUnavailable, match=r"sdxl is not ready.*photo would need a photo"):
+    with pytest.raises(EngineUnavailable, match=r"sdxl is not ready.*no photo was given"):
         choose(Stage.PORTRAIT, ENGINES[:3], set())
