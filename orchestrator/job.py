@@ -6,12 +6,9 @@ The copy makes a task a function of files that nobody else changes; their digest
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 import stat
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from orchestrator import locks, paths
 from shared_schema import limits
@@ -32,22 +29,16 @@ _BOUNDS: dict[str, tuple[str, int, type[InputError]]] = {
 """What a role's file is called, how large it may be, and which error tells of it."""
 
 
-class Job:
-    """A locked folder under `paths.jobs_dir()`. A context manager: left, the folder is removed."""
+class Job(locks.LockedFolder):
+    """A folder of its own under `paths.jobs_dir()`. A context manager: left, the folder is removed."""
 
     def __init__(self) -> None:
         base = paths.jobs_dir()
         try:
-            base.mkdir(mode=0o700, parents=True, exist_ok=True)
-            locks.sweep(base)
-            self.id = secrets.token_hex(8)
-            self.folder = base / self.id
-            self.folder.mkdir(mode=0o700)
-            lock = locks.try_lock(self.folder)
+            super().__init__(self.free_name(base))
         except OSError as error:
             raise OutputError(f"The folder for jobs {base} cannot be used: {error.strerror}.") from error
-        assert lock is not None  # noqa: S101 - the folder's name is new and random
-        self._lock = lock
+        self.id = self.folder.name
         self._sources: dict[str, Path] = {}
 
     def add_file(self, role: str, source: Path) -> FileRef:
@@ -104,19 +95,6 @@ class Job:
     def path(self, reference: FileRef) -> Path:
         """Where a file of this job is."""
         return self.folder / reference.path
-
-    def close(self) -> None:
-        """Remove the folder."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-        os.close(self._lock)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _open_input(source: Path, noun: str, error_type: type[InputError]) -> tuple[int, int]:

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import click
 import msgspec
@@ -53,9 +53,9 @@ def drive(
     )
     try:
         answer = asyncio.run(_run(work, prepare, seed, as_json=as_json))
-    except asyncio.CancelledError:
-        # Only SIGTERM cancels the run itself; Ctrl-C comes out of asyncio.run as KeyboardInterrupt.
-        raise click.exceptions.Exit(128 + signal.SIGTERM) from None
+    except asyncio.CancelledError as ending:
+        # Only a signal cancels the run itself; Ctrl-C comes out of asyncio.run as KeyboardInterrupt.
+        raise click.exceptions.Exit(128 + (ending.args or (signal.SIGTERM,))[0]) from None
     except AvatarError as error:
         _fail(error, as_json=as_json, verbose=verbose)
     click.echo(answer)
@@ -64,7 +64,7 @@ def drive(
 async def _run(
     work: Callable[[Session], Awaitable[str]], prepare: Callable[[Job], None], seed: int, *, as_json: bool
 ) -> str:
-    _end_on_sigterm()
+    _end_on_signals()
     with Job() as job:
         prepare(job)
         display = make_display(as_json=as_json)
@@ -73,15 +73,12 @@ async def _run(
                 return await work(Session(supervisor, Runner(supervisor, job, display, seed), job, display))
 
 
-def _end_on_sigterm() -> None:
-    """SIGTERM ends the run as Ctrl-C does, with nothing left behind."""
+def _end_on_signals() -> None:
+    """SIGTERM and a closed terminal end the run as Ctrl-C does, with nothing left behind."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None  # noqa: S101 - we are inside a coroutine
-    loop.add_signal_handler(signal.SIGTERM, _terminate, task)
-
-
-def _terminate(task: asyncio.Task[Any]) -> None:
-    task.cancel()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, task.cancel, number)
 
 
 def _fail(error: AvatarError, *, as_json: bool, verbose: bool) -> NoReturn:

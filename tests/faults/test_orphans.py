@@ -55,7 +55,7 @@ def test_what_a_killed_orchestrator_left_is_swept_out_by_the_next(started: Start
     with Job() as job, RunDirectory.create() as directory:
         assert not folder.exists()
         assert list(paths.jobs_dir().iterdir()) == [job.folder]
-        assert list(paths.runtime_dir().iterdir()) == [directory.path]
+        assert list(paths.runtime_dir().iterdir()) == [directory.folder]
 
 
 @pytest.mark.parametrize("started", ["wait", "idle"], indirect=True)

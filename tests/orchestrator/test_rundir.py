@@ -14,9 +14,9 @@ from shared_schema.errors import RunDirectoryError
 
 def test_it_is_private_and_gone_after() -> None:
     with RunDirectory.create() as directory:
-        assert stat.S_IMODE(directory.path.stat().st_mode) == 0o700
-        assert directory.endpoint == f"ipc://{directory.path}/s"
-    assert not directory.path.exists()
+        assert stat.S_IMODE(directory.folder.stat().st_mode) == 0o700
+        assert directory.endpoint == f"ipc://{directory.folder}/s"
+    assert not directory.folder.exists()
 
 
 def test_two_orchestrators_cannot_hold_one_directory(tmp_path: Path) -> None:
@@ -26,8 +26,8 @@ def test_two_orchestrators_cannot_hold_one_directory(tmp_path: Path) -> None:
 
 def test_several_orchestrators_have_several_directories() -> None:
     with RunDirectory.create() as one, RunDirectory.create() as other:
-        assert one.path != other.path
-        assert one.path.exists()
+        assert one.folder != other.folder
+        assert one.folder.exists()
 
 
 def test_a_stale_socket_is_removed(tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ def test_a_path_too_long_for_a_socket_is_refused_with_the_remedy(tmp_path: Path)
 def test_a_directory_that_others_may_read_is_closed(tmp_path: Path) -> None:
     (tmp_path / "r").mkdir(mode=0o755)
     with RunDirectory(tmp_path / "r") as directory:
-        assert stat.S_IMODE(directory.path.stat().st_mode) == 0o700
+        assert stat.S_IMODE(directory.folder.stat().st_mode) == 0o700
 
 
 def test_a_link_in_its_place_is_refused(tmp_path: Path) -> None:

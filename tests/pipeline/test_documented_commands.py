@@ -67,29 +67,24 @@ def test_the_commands_of_a_page_work_in_their_order(
     (tmp_path / ".local/state/avatar/logs").mkdir(parents=True)
     assert commands(page)
     for command in commands(page):
-        done = subprocess.run(
-            ["sh", "-c", command.replace("/tmp/debug", str(debugged))],  # noqa: S108 - the page's own
-            cwd=checkout,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
-        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+        run_in(checkout, environment, "sh", "-c", command.replace("/tmp/debug", str(debugged)))  # noqa: S108
 
 
 def test_make_run_hands_over_texts_as_they_are(home: Home, checkout: Path) -> None:
     text = 'TEXT=It\'s "5 $HOME" & `so` $(on); done.'
-    made = subprocess.run(
-        ["make", "run", text, "OUT=morning.mp4"],
-        cwd=checkout,
-        env=home.environment,
+    run_in(checkout, home.environment, "make", "run", text, "OUT=morning.mp4")
+    assert (checkout / "morning.mp4").is_file()
+
+
+def run_in(folder: Path, environment: dict[str, str], *command: str) -> None:
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         timeout=PATIENCE,
         check=False,
     )
-    assert made.returncode == 0, made.stderr
-    assert (checkout / "morning.mp4").is_file()
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
