@@ -29,7 +29,7 @@ def choose(
         elif missing:
             passed_over.append(f"no {' and no '.join(missing)} was given")
         else:
-            return engine, _reason(engine, candidates, passed_over)
+            return engine, _reason(candidates, passed_over)
     raise EngineUnavailable(
         f"No {stage} engine can work: {'; '.join(passed_over)}", f"See `avatar stage {stage} --list-engines`."
     )
@@ -51,9 +51,9 @@ def _missing(engine: EngineInfo, inputs: Collection[str]) -> list[str]:
     return [need for need in engine.needs if need not in inputs]
 
 
-def _reason(engine: EngineInfo, candidates: list[EngineInfo], passed_over: list[str]) -> str:
+def _reason(candidates: list[EngineInfo], passed_over: list[str]) -> str:
     if passed_over:
         return "; ".join(passed_over)
     if len(candidates) == 1:
         return "the only one"
-    return f"uses your {' and '.join(engine.needs)}" if engine.needs else "the best that is ready"
+    return "the best that is ready"

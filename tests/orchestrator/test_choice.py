@@ -36,6 +36,11 @@ def test_an_engine_whose_input_is_missing_is_passed_over() -> None:
     assert (engine.name, why) == ("sample", "no photo was given")
 
 
+def test_the_first_of_several_is_called_the_best() -> None:
+    engine, why = choose(Stage.PORTRAIT, ENGINES[2:], {"photo"})
+    assert (engine.name, why) == ("photo", "the best that is ready")
+
+
 def test_the_only_one_is_called_so() -> None:
     assert choose(Stage.FACE, ENGINES, {"portrait"})[1] == "the only one"
 

@@ -29,7 +29,7 @@ def test_the_engine_is_listed_and_ready() -> None:
 
 
 def test_a_missing_package_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(hibari.PACKAGES, "no_such_module", "no-such-package")
+    monkeypatch.setattr(hibari, "PACKAGES", ("no-such-package",))
     available = HibariEngine.availability()
     assert not available.ready
     assert "no-such-package" in available.lacks

@@ -69,7 +69,8 @@ def test_what_is_missing_is_named_with_the_remedy() -> None:
         check=True,
     )
     assert done.stdout.strip() == (
-        "False The package mediapipe is not installed. Run `avatar envs sync vision`."
+        "False The package mediapipe is not installed in the vision environment. "
+        "Run `avatar envs sync vision`."
     )
 
 

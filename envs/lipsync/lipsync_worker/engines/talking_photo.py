@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from shared_schema.engine import Context, Engine
+from shared_schema.engine import Availability, Context, Engine
 from shared_schema.messages import Task
+from shared_schema.packages import availability_of, version_with
 from shared_schema.stages import LipsyncOutcome, LipsyncParams, Stage
 
 __all__ = ["TalkingPhoto"]
+
+PACKAGES = ("av", "numpy", "opencv-python-headless")
 
 
 class TalkingPhoto(Engine):
@@ -16,8 +19,14 @@ class TalkingPhoto(Engine):
 
     name: ClassVar[str] = "talking-photo"
     stage: ClassVar[Stage] = Stage.LIPSYNC
-    version: ClassVar[str] = "1"
-    summary: ClassVar[str] = "Moves the photo's own lips, jaw, eyelids and head; no weights, any CPU."
+    version: ClassVar[str] = version_with("1", PACKAGES)
+    summary: ClassVar[str] = "the photo's own lips, jaw, eyelids and head, moved by the phonemes"
+    needs: ClassVar[tuple[str, ...]] = ("portrait", "face", "speech")
+
+    @classmethod
+    def availability(cls) -> Availability:
+        """Ready where its packages are installed."""
+        return availability_of(PACKAGES, "lipsync")
 
     def load(self) -> None:
         """Import what is heavy, so that the first task does not wait for it."""

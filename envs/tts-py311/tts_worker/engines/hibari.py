@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, ClassVar
 
 from shared_schema.engine import Availability, Context, Engine
 from shared_schema.errors import EngineUnavailable, LanguageUnknown
 from shared_schema.messages import Task
+from shared_schema.packages import availability_of, version_with
 from shared_schema.stages import SpeechOutcome, SpeechParams, Stage
 
 if TYPE_CHECKING:
@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HibariEngine"]
 
-PACKAGES = {"hibari": "hibari-tts", "onnxruntime": "onnxruntime", "scipy": "scipy", "av": "av"}
-"""The modules it imports, and the packages that hold them."""
+PACKAGES = ("hibari-tts", "onnxruntime", "scipy", "soundfile", "av", "numpy")
 
 THREADS_VARIABLE = "AVATAR_TTS_THREADS"
 """Threads of one inference; one is enough for eighty times real time."""
@@ -31,7 +30,7 @@ class HibariEngine(Engine):
 
     name: ClassVar[str] = "hibari"
     stage: ClassVar[Stage] = Stage.SPEECH
-    version: ClassVar[str] = "0.2.1+1"
+    version: ClassVar[str] = version_with("1", PACKAGES)
     summary: ClassVar[str] = "small English voice on the CPU, matched to your recording in pitch and timbre"
     languages: ClassVar[tuple[str, ...]] = ("en", "en-us")
     needs: ClassVar[tuple[str, ...]] = ("text",)
@@ -42,14 +41,7 @@ class HibariEngine(Engine):
     @classmethod
     def availability(cls) -> Availability:
         """Ready where its packages are installed: they hold all that it needs."""
-        missing = [package for module, package in PACKAGES.items() if find_spec(module) is None]
-        if missing:
-            return Availability(
-                ready=False,
-                lacks=f"The package {missing[0]} is not installed in the tts environment.",
-                remedy="Run `avatar envs sync tts`.",
-            )
-        return Availability(ready=True)
+        return availability_of(PACKAGES, "tts")
 
     def load(self) -> None:
         """Load the model, the word lists and the tagger."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared_schema.engine import Availability, Engine
+from shared_schema.packages import version_with
 from vision_worker import packages
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ __all__ = ["FaceEngine"]
 class FaceEngine(Engine):
     """Base of the engines that look for a face."""
 
-    version = packages.version_with("1")
+    version = version_with("1", packages.PACKAGES)
 
     def __init__(self) -> None:
         self._finder: FaceFinder | None = None
