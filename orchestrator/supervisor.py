@@ -30,7 +30,7 @@ class Supervisor:
     """All workers of one orchestrator. An async context manager: left, every process is gone.
 
     `launcher` says how to start the worker of a name. With `foreground`, workers write to the
-    terminal and not to log files.
+    terminal and not to log files. Their log records of `verbosity` and above reach our own log.
     """
 
     def __init__(
@@ -39,10 +39,12 @@ class Supervisor:
         *,
         deadlines: Deadlines | None = None,
         foreground: bool = False,
+        verbosity: str = "WARNING",
     ) -> None:
         self._launcher = launcher
         self._deadlines = deadlines or Deadlines()
         self._foreground = foreground
+        self._verbosity = verbosity
         self._starts: dict[str, asyncio.Task[tuple[Worker, Hello]]] = {}
         self._by_identity: dict[bytes, Worker] = {}
         self._dispatcher: asyncio.Task[None] | None = None
@@ -84,7 +86,8 @@ class Supervisor:
 
     async def _start(self, name: str) -> tuple[Worker, Hello]:
         log_file = None if self._foreground else _new_log_file(name)
-        worker = Worker(self._launcher(name), log_file, self._transport, self._deadlines)
+        launch = self._launcher(name)
+        worker = Worker(launch, log_file, self._transport, self._deadlines, self._verbosity)
         self._by_identity[worker.process.identity] = worker
         hello = await worker.start(self._lifeline)
         return worker, hello

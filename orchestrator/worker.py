@@ -91,14 +91,21 @@ class Worker:
     """One worker process, from start to end."""
 
     def __init__(
-        self, launch: Launch, log_file: Path | None, transport: Transport, deadlines: Deadlines
+        self,
+        launch: Launch,
+        log_file: Path | None,
+        transport: Transport,
+        deadlines: Deadlines,
+        verbosity: str = "WARNING",
     ) -> None:
+        """`log_file` None is the terminal; log records of `verbosity` and above are sent here too."""
         self.name = launch.name
         self.phase = "starting"
         self.process = WorkerProcess(launch, log_file)
         self.failure: WorkerError | None = None
         self._transport = transport
         self._deadlines = deadlines
+        self._verbosity = verbosity
         self._hello: asyncio.Future[Hello] = asyncio.get_running_loop().create_future()
         self._current: _Current | None = None
         self._busy = asyncio.Lock()
@@ -116,7 +123,7 @@ class Worker:
             raise WorkerCrashed(f"The {self.name} worker could not be started: {error}.") from error
         self._watchers = [asyncio.create_task(self._watch_exit()), asyncio.create_task(self._watch_signs())]
         hello = await self._hello
-        await self._transport.send(self.process.identity, Welcome(SCHEMA_VERSION, "WARNING"))
+        await self._transport.send(self.process.identity, Welcome(SCHEMA_VERSION, self._verbosity))
         self.phase = "idle"
         return hello
 

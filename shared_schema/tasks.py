@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import pdb  # noqa: T100 - the `--pdb` option is for it
 import resource
 import sys
@@ -17,6 +18,8 @@ from shared_schema.errors import AvatarError, EngineFailed, EngineUnavailable, E
 from shared_schema.messages import Chunk, Failed, Peaks, Progress, ReleaseMode, Result, Task
 
 __all__ = ["Bench", "as_failure", "peak_resident_bytes", "resident_bytes"]
+
+log = logging.getLogger("worker")
 
 PROGRESS_INTERVAL = 0.1
 """Seconds between two reports of one phase: an engine may report every frame."""
@@ -41,14 +44,17 @@ class Bench:
         if not available.ready:
             raise EngineUnavailable(available.lacks, available.remedy)
         self._beat(f"loading {name}")
+        began = time.monotonic()
         engine = self._types[name]()
         engine.load()
         self._loaded[name] = engine
+        log.info("Loaded %s %s in %.1f s.", name, engine.version, time.monotonic() - began)
         return engine
 
     def run(self, task: Task, cancelled: threading.Event, send: Callable[..., None]) -> Result:
         """Do a task, reporting through `send(message, *bulk)`; on failure its half-made files are removed."""
         began = time.monotonic()
+        log.info("Task %s: %s with seed %d, %s", task.id, task.engine, task.seed, task.params)
         reporter = _Reporter(task, send, self._beat)
         if task.engine not in self._loaded:
             reporter.progress("loading", 0, 0, None)
@@ -62,6 +68,7 @@ class Bench:
             context.discard_outputs()
             raise
         context.finish_phase()
+        log.info("Task %s is done in %.1f s.", task.id, time.monotonic() - began)
         return Result(
             task.id,
             task.attempt,

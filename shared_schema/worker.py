@@ -66,6 +66,7 @@ class Worker:
     def serve(self) -> int:
         """Shake hands, then answer; the process's exit status."""
         self._link.send(_hello(self._name, self._engines))
+        log.info("%s worker, Python %s, process %d.", self._name, platform.python_version(), os.getpid())
         answer = self._link.receive()
         if isinstance(answer, Refused):
             log.error("The orchestrator refused this worker: %s", answer.reason)

@@ -98,8 +98,8 @@ class LiveDisplay(SilentDisplay):
         self._bars.stop()
 
 
-def make_display(*, as_json: bool) -> SilentDisplay:
-    """The display that fits where stderr goes."""
+def make_display(*, as_json: bool, verbose: bool) -> SilentDisplay:
+    """The display that fits where stderr goes; log lines and live bars would garble each other."""
     if as_json:
         return SilentDisplay()
-    return LiveDisplay() if sys.stderr.isatty() else PlainDisplay()
+    return LiveDisplay() if sys.stderr.isatty() and not verbose else PlainDisplay()

@@ -52,7 +52,7 @@ def drive(
         level="INFO" if verbose else "ERROR", format="avatar: %(levelname)s: %(message)s", stream=sys.stderr
     )
     try:
-        answer = asyncio.run(_run(work, prepare, seed, as_json=as_json))
+        answer = asyncio.run(_run(work, prepare, seed, as_json=as_json, verbose=verbose))
     except asyncio.CancelledError as ending:
         # Only a signal cancels the run itself; Ctrl-C comes out of asyncio.run as KeyboardInterrupt.
         raise click.exceptions.Exit(128 + (ending.args or (signal.SIGTERM,))[0]) from None
@@ -62,13 +62,18 @@ def drive(
 
 
 async def _run(
-    work: Callable[[Session], Awaitable[str]], prepare: Callable[[Job], None], seed: int, *, as_json: bool
+    work: Callable[[Session], Awaitable[str]],
+    prepare: Callable[[Job], None],
+    seed: int,
+    *,
+    as_json: bool,
+    verbose: bool,
 ) -> str:
     _end_on_signals()
     with Job() as job:
         prepare(job)
-        display = make_display(as_json=as_json)
-        async with Supervisor(launch) as supervisor:
+        display = make_display(as_json=as_json, verbose=verbose)
+        async with Supervisor(launch, verbosity="INFO" if verbose else "WARNING") as supervisor:
             with display:
                 return await work(Session(supervisor, Runner(supervisor, job, display, seed), job, display))
 

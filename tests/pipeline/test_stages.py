@@ -68,6 +68,12 @@ def request_file(tmp_path: Path) -> Path:
     return path
 
 
+def test_with_verbose_the_workers_logs_are_shown(home: Home, tmp_path: Path) -> None:
+    made = home.run("stage", "tts", "--text", "Hello.", "-o", tmp_path / "a.wav", "--verbose")
+    assert made.returncode == 0, made.stderr
+    assert "avatar: INFO: tts: Loaded hibari 1 (hibari-tts 0.2.1" in made.stderr
+
+
 def test_a_worker_runs_one_task_from_a_file(home: Home, request_file: Path) -> None:
     done = home.run("worker", "tts", "--request", request_file)
     assert done.returncode == 0, done.stderr
