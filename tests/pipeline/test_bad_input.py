@@ -47,7 +47,7 @@ REFUSED: dict[str, tuple[Arguments, str]] = {
     "a folder as photo": (lambda f, _p: ["--portrait", f], "is a folder"),
     "an empty photo": (lambda f, _p: ["--portrait", f / "empty"], "is empty"),
     "a gigantic photo": (lambda f, _p: ["--portrait", f / "gigantic.jpg"], "MiB; at most"),
-    "text as photo": (lambda _f, p: ["--portrait", p / "text.jpg"], "picture"),
+    "text as photo": (lambda _f, p: ["--portrait", p / "text.jpg"], "text.jpg is not a picture"),
     "a truncated photo": (lambda _f, p: ["--portrait", p / "truncated.jpg"], "truncated"),
     "no face": (lambda _f, p: ["--portrait", p / "blank.png"], "No face"),
     "two faces": (lambda _f, p: ["--portrait", p / "two.png"], "--face"),

@@ -121,7 +121,7 @@ def _open(path: Path) -> Image.Image:
     try:
         return Image.open(path, formats=[name for name in _FORMATS if name in Image.OPEN])
     except UnidentifiedImageError as error:
-        raise PhotoError("The file is not a picture, or it is damaged.", _READABLE) from error
+        raise PhotoError(f"{path.name} is not a picture, or it is damaged.", _READABLE) from error
     except Image.DecompressionBombError as error:
         raise PhotoError(
             f"The picture has more than {2 * limits.MAX_PHOTO_PIXELS:,} pixels;"
