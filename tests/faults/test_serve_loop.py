@@ -93,7 +93,10 @@ def test_it_loads_answers_and_leaves_on_request(tmp_path: Path) -> None:
         loaded = await talk.ask(Load("fake"))
         assert isinstance(loaded, Loaded)
         assert loaded.engine == "fake"
-        assert await talk.ask(Ping(7)) == Pong(7, "idle", beats=3)
+        pong = await talk.ask(Ping(7))
+        assert isinstance(pong, Pong)
+        assert pong.sequence == 7
+        assert pong.beats >= 2
         await talk.say(Shutdown())
         assert await talk.ends() == 0
 
