@@ -18,13 +18,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from shared_schema import STAMP_NAME
 from shared_schema.errors import EnvironmentMissing, InputError
 
 __all__ = [
     "ENVIRONMENTS",
     "KINDS",
     "ROOT",
-    "STAMP_NAME",
     "Environment",
     "Installed",
     "State",
@@ -35,9 +35,6 @@ __all__ = [
 
 ROOT = Path(__file__).resolve().parents[1]
 """The project's folder."""
-
-STAMP_NAME = "avatar-environment.json"
-"""Written into an environment as the last step of its set-up; a worker's Hello carries its `lock`."""
 
 KINDS = {
     "base": "requirements.lock",

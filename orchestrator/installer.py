@@ -20,11 +20,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from orchestrator import paths
-from orchestrator.environments import ROOT, STAMP_NAME, Environment, State, digest
+from orchestrator.environments import ROOT, Environment, State, digest
 from orchestrator.fetch_uv import fetch_uv
 from orchestrator.interpreters import Interpreter, find_interpreter
 from orchestrator.progress import SetupProgress
 from orchestrator.uv import Uv, find_uv
+from shared_schema import STAMP_NAME
 from shared_schema.errors import EnvironmentMissing
 
 __all__ = ["PATH_FILE", "install"]

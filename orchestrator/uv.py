@@ -47,6 +47,8 @@ _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 class RegistryUnreachable(EnvironmentMissing):
     """Raised when uv could not reach the package registry."""
 
+    code = "registry-unreachable"
+
 
 @dataclass(frozen=True)
 class Uv:

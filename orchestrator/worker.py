@@ -124,7 +124,7 @@ class Worker:
         self._watchers = [asyncio.create_task(self._watch_exit()), asyncio.create_task(self._watch_signs())]
         hello = await self._hello
         await self._transport.send(self.process.identity, Welcome(SCHEMA_VERSION, self._verbosity))
-        self.phase = "idle"
+        self._sign("idle")
         return hello
 
     async def run(self, task: Task, listener: Listener) -> Result:
@@ -147,7 +147,7 @@ class Worker:
                 raise
             finally:
                 self._current = None
-                self.phase = "idle"
+                self._sign("idle")
 
     async def ended(self) -> None:
         """Wait until the worker is gone. Raises why."""
@@ -183,9 +183,7 @@ class Worker:
         elif isinstance(message, Hello):
             await self._check(message)
         elif isinstance(message, Pong):
-            if message.beats != self._beats or message.phase == "idle":
-                self._beats = message.beats
-                self._sign(message.phase)
+            self._hear_pong(message)
         elif isinstance(message, Log):
             log.log(
                 logging.getLevelNamesMapping().get(message.level, 30), "%s: %s", self.name, message.message
@@ -194,6 +192,14 @@ class Worker:
             self._answer(message, bulk)
         else:
             self.fail(ProtocolError(f"The {self.name} worker sent {type(message).__name__} out of turn."))
+
+    def _hear_pong(self, pong: Pong) -> None:
+        """A beat is a sign of progress. To be idle is one too, unless there is a task to do."""
+        waiting = pong.phase == "idle" and self._current is None
+        if pong.beats != self._beats or waiting:
+            self._beats = pong.beats
+            # Sent before the task arrived, "idle" says nothing about it.
+            self._sign(self.phase if pong.phase == "idle" and not waiting else pong.phase)
 
     def _answer(self, message: Progress | Chunk | Result | Failed, bulk: list[bytes]) -> None:
         current = self._current

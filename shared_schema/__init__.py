@@ -7,6 +7,9 @@ golden fixtures in `tests/shared_schema` notice when that was forgotten.
 
 from typing import Final
 
-__all__ = ["SCHEMA_VERSION"]
+__all__ = ["SCHEMA_VERSION", "STAMP_NAME"]
 
 SCHEMA_VERSION: Final = 1
+
+STAMP_NAME: Final = "avatar-environment.json"
+"""Written into an environment as the last step of its set-up; a worker's Hello carries its `lock`."""

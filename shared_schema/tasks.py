@@ -55,6 +55,7 @@ class Bench:
         """Do a task, reporting through `send(message, *bulk)`; on failure its half-made files are removed."""
         began = time.monotonic()
         log.info("Task %s: %s with seed %d, %s", task.id, task.engine, task.seed, task.params)
+        self._beat(f"starting {task.engine}")
         reporter = _Reporter(task, send, self._beat)
         if task.engine not in self._loaded:
             reporter.progress("loading", 0, 0, None)

@@ -23,9 +23,9 @@ from pathlib import Path
 
 import msgspec
 
-from shared_schema import SCHEMA_VERSION, lifeline
+from shared_schema import SCHEMA_VERSION, STAMP_NAME, lifeline
 from shared_schema.engine import Engine
-from shared_schema.errors import AvatarError, ProtocolError
+from shared_schema.errors import AvatarError, Cancelled, ProtocolError
 from shared_schema.link import Link
 from shared_schema.messages import (
     EngineInfo,
@@ -49,7 +49,6 @@ from shared_schema.tasks import Bench, as_failure, resident_bytes
 __all__ = ["TOKEN_VARIABLE", "main"]
 
 TOKEN_VARIABLE = "AVATAR_WORKER_TOKEN"  # noqa: S105 - the name of a variable, not its value
-STAMP_NAME = "avatar-environment.json"
 
 log = logging.getLogger("worker")
 
@@ -186,6 +185,8 @@ def _run_request(path: Path, engines: list[type[Engine]], *, debug: bool) -> int
     except AvatarError as error:
         print(error, file=sys.stderr)
         return error.exit_status
+    except KeyboardInterrupt:
+        return Cancelled.exit_status
     print(msgspec.json.format(msgspec.json.encode(result)).decode())
     return 0
 

@@ -79,6 +79,35 @@ def test_a_worker_that_makes_no_progress_is_ended(bed: Bed, how: str) -> None:
     assert "made no progress for 2 s while speaking" in error.message
 
 
+def test_one_that_hangs_before_its_first_report_is_ended_too(bed: Bed) -> None:
+    async def scenario() -> None:
+        async with bed.supervisor(deadlines={"running": 2.0}) as supervisor:
+            worker, _ = await supervisor.worker("tts")
+            await worker.run(bed.task("echo"), Ear())  # its engine is loaded now
+            await worker.run(bed.task("mute", "t2"), Ear())
+
+    with pytest.raises(WorkerHung, match="starting fake"):
+        asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(("mode", "behaviour"), [("slow", ""), ("", "slow")])
+def test_what_was_slow_to_start_or_to_answer_is_not_taken_for_hung(
+    bed: Bed, mode: str, behaviour: str
+) -> None:
+    async def scenario() -> Result:
+        async with bed.supervisor(mode, deadlines={"idle": 2.0}) as supervisor:
+            worker, _ = await supervisor.worker("tts")
+            if behaviour:
+                await worker.run(bed.task(behaviour), Ear())
+            with pytest.raises(TimeoutError):  # a few pings while idle
+                await asyncio.wait_for(worker.ended(), 0.5)
+            again, _ = await supervisor.worker("tts")
+            assert again is worker
+            return await again.run(bed.task("echo", "t2"), Ear())
+
+    assert asyncio.run(scenario()).task_id == "t2"
+
+
 def test_the_stack_of_a_hung_worker_is_in_its_log(bed: Bed) -> None:
     error = failure_of(bed, "sleep", running=2.0)
     assert "_sleep" in error.traceback

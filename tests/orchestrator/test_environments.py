@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.environments import ENVIRONMENTS, KINDS, ROOT, STAMP_NAME, Environment, State, digest, sync
-from shared_schema import worker
+from orchestrator.environments import ENVIRONMENTS, KINDS, ROOT, Environment, State, digest, sync
+from shared_schema import STAMP_NAME
 from shared_schema.errors import EnvironmentMissing, InputError
 
 
@@ -113,10 +113,6 @@ def test_the_digest_told_at_the_handshake_is_that_of_the_lock_installed(environm
     stamp(environment, "neural")
     assert environment.lock_digest() == digest(environment.lock("neural"))
     assert environment.lock_digest() != digest(environment.lock("base"))
-
-
-def test_the_worker_reads_the_stamp_that_set_up_writes() -> None:
-    assert worker.STAMP_NAME == STAMP_NAME
 
 
 def test_an_unknown_name_or_kind_is_refused_with_those_that_exist() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -120,3 +122,28 @@ def test_a_worker_in_the_foreground_runs_until_ctrl_c(home: Home) -> None:
         _, rest = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert "Traceback" not in rest
+
+
+def test_a_task_from_a_file_ends_with_ctrl_c_too(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "long.txt").write_text(LONG_TEXT)
+    text = {"path": "long.txt", "sha256": "0" * 64, "size": len(LONG_TEXT)}
+    task = {"id": "debug", "attempt": 1, "stage": "tts", "engine": "hibari", "folder": str(tmp_path)}
+    request = tmp_path / "task.json"
+    request.write_text(json.dumps({**task, "inputs": {"text": text}, "params": {"type": "speech"}}))
+    process = subprocess.Popen(
+        [AVATAR, "worker", "tts", "--request", request],
+        env=home.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # Ctrl-C goes to all of a terminal's foreground group
+    )
+    with process:
+        assert process.stderr is not None
+        while "Loaded" not in process.stderr.readline():
+            assert process.poll() is None
+        os.killpg(process.pid, signal.SIGINT)
+        _, rest = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130
+    assert "Traceback" not in rest
+    assert not (tmp_path / "speech.wav").exists()

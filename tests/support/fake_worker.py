@@ -26,6 +26,7 @@ from shared_schema.stages import SpeechOutcome, Stage
 from shared_schema.tasks import Bench
 
 FOREVER = 3600
+SLOW = 3.0
 HEARD = "heard"
 
 
@@ -36,6 +37,11 @@ class Fake(Engine):
     summary = "Does what the language says."
 
     def run(self, task: Task, context: Context) -> SpeechOutcome:
+        if task.params.language == "mute":  # type: ignore[union-attr]
+            time.sleep(FOREVER)
+        if task.params.language == "slow":  # type: ignore[union-attr]
+            time.sleep(SLOW)  # longer than an idle worker may be silent
+            return SpeechOutcome(24000, 0, 1)
         # What happens next must not overtake the report of its phase.
         while not (Path(task.folder) / HEARD).exists():
             context.progress("speaking", 0, 2)
@@ -184,7 +190,10 @@ if __name__ == "__main__":
     fake_mode = os.environ.get("FAKE_MODE", "")
     if fake_mode == "dead":
         sys.exit("cannot import name 'isin'")
-    if fake_mode:
+    if fake_mode == "slow":
+        time.sleep(SLOW)
+        worker.main("tts", "__main__")
+    elif fake_mode:
         Raw().run(fake_mode)
     else:
         worker.main("tts", "__main__")
