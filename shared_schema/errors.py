@@ -18,6 +18,9 @@ from typing import ClassVar
 __all__ = [
     "AvatarError",
     "Cancelled",
+    "DeviceFailed",
+    "DeviceStuck",
+    "DeviceTooSmall",
     "EngineFailed",
     "EngineUnavailable",
     "EngineUnknown",
@@ -26,11 +29,14 @@ __all__ = [
     "HandshakeRefused",
     "InputError",
     "LanguageUnknown",
+    "OutOfMemory",
     "OutputError",
     "PhotoError",
     "ProtocolError",
     "RecordingError",
+    "RestartLimit",
     "RunDirectoryError",
+    "TaskSetAside",
     "TextError",
     "WorkerCrashed",
     "WorkerError",
@@ -131,6 +137,27 @@ class RunDirectoryError(AvatarError):
     exit_status = 3
 
 
+class DeviceTooSmall(AvatarError):
+    """Raised when an engine needs more memory than the device, or the budget, has at all."""
+
+    code = "device-too-small"
+    exit_status = 3
+
+
+class DeviceStuck(AvatarError):
+    """Raised when memory of a device is not given back, by an ended process or by another program."""
+
+    code = "device-stuck"
+    exit_status = 3
+
+
+class OutOfMemory(AvatarError):
+    """Raised when an engine asked for more memory than there was, on the host or on the GPU."""
+
+    code = "out-of-memory"
+    exit_status = 3
+
+
 class WorkerError(AvatarError):
     """Base of what goes wrong with a worker process."""
 
@@ -148,6 +175,24 @@ class WorkerHung(WorkerError):
     """Raised when a worker made no progress within its phase's deadline."""
 
     code = "worker-hung"
+
+
+class DeviceFailed(WorkerError):
+    """Raised when the GPU's driver failed a worker: its process is ended, since its context is lost."""
+
+    code = "device-failed"
+
+
+class RestartLimit(WorkerError):
+    """Raised when a worker died so often in so short a time that it is not started again."""
+
+    code = "restart-limit"
+
+
+class TaskSetAside(WorkerError):
+    """Raised when one task has killed its worker as often as it may."""
+
+    code = "task-set-aside"
 
 
 class ProtocolError(WorkerError):

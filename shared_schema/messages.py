@@ -37,10 +37,13 @@ __all__ = [
     "Load",
     "Loaded",
     "Log",
+    "Memory",
     "Message",
     "Peaks",
     "Ping",
     "Pong",
+    "Precision",
+    "Profile",
     "Progress",
     "Refused",
     "Release",
@@ -92,10 +95,22 @@ class Task(_Body, frozen=True):
     seed: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] = 0
 
 
+class Memory(_Body, frozen=True):
+    """What an engine states of its memory of one kind, bytes; the orchestrator measures it too.
+
+    `peak` is the most its process holds while it works. `context` is what the process keeps when the
+    engine has left: libraries, and on a GPU the CUDA context.
+    """
+
+    peak: Count
+    context: Count = 0
+
+
 class EngineInfo(_Body, frozen=True):
     """What a worker says of one engine. `lacks` and `remedy` are sentences, empty when it is ready.
 
     `version` is its own, and behind it in brackets those of the libraries that decide its result.
+    `host` is its need of host memory, `gpu` of a GPU's: None where it uses none.
     """
 
     name: Identifier
@@ -107,6 +122,8 @@ class EngineInfo(_Body, frozen=True):
     remedy: str = ""
     languages: list[str] = []
     needs: list[str] = []
+    host: Memory = Memory(0)
+    gpu: Memory | None = None
 
     @property
     def title(self) -> str:
@@ -122,7 +139,10 @@ class Peaks(_Body, frozen=True):
 
 
 class Hello(_Body, frozen=True):
-    """First words of a worker. `token` proves which process this is; `lock` is its lock's digest."""
+    """First words of a worker. `token` proves which process this is; `lock` is its lock's digest.
+
+    `device` is the UUID of the one GPU that it sees, or "cpu".
+    """
 
     worker: Identifier
     token: str
@@ -134,11 +154,34 @@ class Hello(_Body, frozen=True):
     engines: list[EngineInfo]
 
 
+class Precision(StrEnum):
+    """The number format of weights and activations."""
+
+    FP32 = "fp32"
+    FP16 = "fp16"
+    BF16 = "bf16"
+
+
+class Profile(_Body, frozen=True):
+    """How to use this device: chosen by its size, the same for all engines of a run.
+
+    `batch` is how many frames or pictures to make at once; `tiling` asks to decode pictures in tiles;
+    `by_parts` to keep on the device only the part of an engine that computes.
+    """
+
+    name: str = "cpu"
+    precision: Precision = Precision.FP32
+    batch: Annotated[int, msgspec.Meta(ge=1)] = 1
+    tiling: bool = False
+    by_parts: bool = False
+
+
 class Welcome(_Body, frozen=True):
     """The orchestrator accepts. `verbosity` is the log level to send (a name of `logging`)."""
 
     schema: Count
     verbosity: str = "INFO"
+    profile: Profile = Profile()
 
 
 class Refused(_Body, frozen=True):
@@ -223,7 +266,7 @@ class Failed(_Body, frozen=True):
 
 
 class Grant(_Body, frozen=True):
-    """The device is yours for this epoch. `device` is a GPU's UUID or "cpu"; `bytes` the budget."""
+    """The device is yours for this epoch. `device` is a GPU's UUID or "cpu"; `bytes` what to stay within."""
 
     epoch: Count
     device: str

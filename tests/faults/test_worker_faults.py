@@ -128,7 +128,7 @@ def test_a_worker_that_never_says_hello_is_given_up(bed: Bed) -> None:
 @pytest.mark.parametrize(
     ("mode", "reason"),
     [
-        ("schema", "speaks schema 99, the orchestrator 1"),
+        ("schema", "speaks schema 100, the orchestrator 2"),
         ("stranger", "A stranger"),
         ("name", "holds the vision worker"),
     ],

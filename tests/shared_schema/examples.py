@@ -14,10 +14,13 @@ from shared_schema.messages import (
     Load,
     Loaded,
     Log,
+    Memory,
     Message,
     Peaks,
     Ping,
     Pong,
+    Precision,
+    Profile,
     Progress,
     Refused,
     Release,
@@ -70,7 +73,8 @@ ANIMATE = Task(
 
 ENGINE = EngineInfo(
     "xtts", Stage.SPEECH, "2.0", "Speaks.", ready=False, lacks="No weights.", remedy="Fetch them.",
-    languages=["en", "de"], needs=["text"],
+    languages=["en", "de"], needs=["text"], host=Memory(3_000_000_000, 700_000_000),
+    gpu=Memory(2_500_000_000, 450_000_000),
 )  # fmt: skip
 
 
@@ -81,9 +85,9 @@ def result(task: Task, outcome: Outcome) -> Result:
 
 
 EXAMPLES: dict[str, Message] = {
-    "hello": Hello("tts", "t0", 4242, 1, "3.11.7", "d" * 64, "cpu", [ENGINE]),
-    "welcome": Welcome(1, "DEBUG"),
-    "refused": Refused("Schema 2 is not schema 1."),
+    "hello": Hello("tts", "t0", 4242, 2, "3.11.7", "d" * 64, "cpu", [ENGINE]),
+    "welcome": Welcome(2, "DEBUG", Profile("8 GB", Precision.FP16, 4, tiling=True, by_parts=True)),
+    "refused": Refused("Schema 3 is not schema 2."),
     "load": Load("hibari"),
     "loaded": Loaded("hibari", 1.5),
     "run-speech": Run(SPEAK),

@@ -1,0 +1,49 @@
+"""What is leased: one GPU, or where there is none, the memory of the host."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+__all__ = ["HOST", "Device", "Meter"]
+
+HOST = "cpu"
+"""The host's name where a GPU's UUID would stand (`messages.Grant`, `messages.Hello`)."""
+
+
+@dataclass(frozen=True)
+class Device:
+    """One GPU by its UUID, or the host by the name "cpu". `total` and `budget` in bytes.
+
+    `budget` is what all workers together may hold: what was free at first, less a reserve.
+    `capability` is CUDA's compute capability, (0, 0) for the host.
+    """
+
+    uuid: str
+    name: str
+    total: int
+    budget: int
+    capability: tuple[int, int] = (0, 0)
+
+    @property
+    def is_host(self) -> bool:
+        """Whether it is host memory that is leased."""
+        return self.uuid == HOST
+
+    @property
+    def kind(self) -> str:
+        """What a person is told is passed on."""
+        return "RAM" if self.is_host else "GPU"
+
+
+class Meter(Protocol):
+    """Sees what processes really hold of one device."""
+
+    def held(self, pid: int) -> int:
+        """Bytes that a process and its children hold now; 0 where it is gone."""
+
+    def granted(self, pid: int) -> None:
+        """A process is about to be granted the device: remember what there was before."""
+
+    def free(self) -> int:
+        """Bytes that nobody holds now, whoever that may be."""
