@@ -1,0 +1,300 @@
+"""The lease of one device: who owns it, who must let go, and who is granted it next. No I/O, no clock.
+
+    want, withdraw, finished ─┐                       ┌─> Begin   this task may run (Grant first, where new)
+    loaded, released, gone ───┼──> Lease ── step() ───┼─> Ask     this worker shall let go
+    seen (measured) ──────────┘                       ├─> End     this process would not: end it
+                                                      └─> Refuse  this task cannot have the device
+
+Memory is granted only when it was seen free: a worker that was asked counts as holding all its share until
+it said so *and* its bytes were measured; one that died until nothing of it is measured. `Standing` in
+`orchestrator.gpu.tenant` is the table of states. One step costs time linear in workers and waiting tasks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from orchestrator.gpu.device import Device
+from orchestrator.gpu.plan import Plan, Ticket
+from orchestrator.gpu.profiles import Mode, Way
+from orchestrator.gpu.tenant import Standing, Tenant
+from shared_schema.errors import AvatarError, DeviceStuck, DeviceTooSmall
+
+__all__ = ["Action", "Ask", "Begin", "End", "Lease", "Patience", "Refuse", "Sight"]
+
+
+@dataclass(frozen=True)
+class Begin:
+    """Run this task. `grant` is the bytes to grant first, None where its worker owns the device already."""
+
+    ticket: Ticket
+    epoch: int
+    grant: int | None = None
+    resume: bool = False
+
+
+@dataclass(frozen=True)
+class Ask:
+    """Have a worker let go of the device."""
+
+    worker: str
+    epoch: int
+    way: Way
+
+
+@dataclass(frozen=True)
+class End:
+    """End a worker's process: it did not let go. `why` is a sentence for people."""
+
+    worker: str
+    epoch: int
+    why: str
+
+
+@dataclass(frozen=True)
+class Refuse:
+    """Tell who waits that this cannot be."""
+
+    number: int
+    error: AvatarError
+
+
+Action = Begin | Ask | End | Refuse
+
+
+@dataclass(frozen=True)
+class Patience:
+    """Seconds: for a worker to let go, for an ended one's memory to appear free, for other programs' memory."""
+
+    release: float = 30.0
+    leaving: float = 30.0
+    others: float = 600.0
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What was measured just now: bytes free on the device, and held by each worker's process."""
+
+    free: int
+    held: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def ours(self) -> int:
+        """Bytes that are free or in the hands of our own workers: what can be had at most."""
+        return self.free + sum(self.held.values())
+
+
+class Lease:
+    """One device's lease. In `exclusive` mode one worker holds memory beyond its context, never two."""
+
+    def __init__(
+        self,
+        device: Device,
+        mode: Mode = Mode.EXCLUSIVE,
+        way: Way = Way.OFFLOAD,
+        plan: Plan | None = None,
+        patience: Patience | None = None,
+    ) -> None:
+        self.device = device
+        self.mode = mode
+        self.way = way
+        self.plan = plan or Plan()
+        self.patience = patience or Patience()
+        self.tenants: dict[str, Tenant] = {}
+        self._epoch = 0
+        self._uses = 0
+        self._chosen: int | None = None
+        self._blocked_since: float | None = None
+
+    def want(self, ticket: Ticket) -> None:
+        """A task waits for the device. DeviceTooSmall where it can never have what it needs."""
+        if ticket.peak > self.device.budget:
+            raise DeviceTooSmall(
+                f"{ticket.engine} needs {_gb(ticket.peak)} of memory; {self.device.name} has"
+                f" {_gb(self.device.budget)} to give.",
+                "Choose another engine, or a larger device (AVATAR_DEVICE).",
+            )
+        self.tenants.setdefault(ticket.worker, Tenant(ticket.worker))
+        self.plan.add(ticket)
+
+    def withdraw(self, number: int) -> None:
+        """A task does not wait any longer."""
+        self.plan.remove(number)
+
+    def finished(self, ticket: Ticket, peak: int = 0) -> None:
+        """A task is over, however it ended. `peak` is the most bytes that were measured, if they were."""
+        tenant = self.tenants[ticket.worker]
+        if tenant.running is not None and tenant.running.number == ticket.number:
+            tenant.running = None
+            tenant.commitment = max(tenant.commitment, peak)
+
+    def loaded(self, worker: str) -> None:
+        """A worker has its weights in host memory, ahead of its turn."""
+        tenant = self.tenants.get(worker)
+        if tenant is not None and tenant.standing is Standing.OUT:
+            tenant.standing = Standing.HOST
+
+    def released(self, worker: str, epoch: int) -> None:
+        """A worker said that it let go. It is believed once it was seen."""
+        tenant = self.tenants.get(worker)
+        if tenant is not None and tenant.standing is Standing.RELEASING and tenant.epoch == epoch:
+            tenant.said_so = True
+
+    def seen(self, worker: str, held: int) -> bool:
+        """So many bytes of a worker were measured; whether that was the end of its holding the device."""
+        tenant = self.tenants[worker]
+        if tenant.standing not in (Standing.RELEASING, Standing.LEAVING) or not tenant.shows_free(held):
+            return False
+        tenant.settle()
+        return True
+
+    def gone(self, worker: str, now: float) -> None:
+        """A worker's process has ended. Its memory may take a while to follow."""
+        tenant = self.tenants.get(worker)
+        if tenant is not None and tenant.standing is not Standing.LEAVING:
+            tenant.standing, tenant.since = Standing.LEAVING, now
+            tenant.running = None
+
+    def step(self, now: float, sight: Sight) -> list[Action]:
+        """What is to be done now. Call it after anything has happened, and while somebody waits."""
+        actions: list[Action] = [*self._end_the_late(now)]
+        blocked = self._admit(actions, sight)
+        for tenant in self.tenants.values():
+            if tenant.idle_owner:
+                ticket = self.plan.next_of(tenant.worker, contested=blocked is not None)
+                if ticket is not None and self._room_for(ticket, sight):
+                    actions.append(self._begin(tenant, ticket))
+                elif ticket is not None:
+                    blocked = blocked or ticket
+        if blocked is None:
+            self._blocked_since = None
+        else:
+            actions.extend(self._make_room(blocked, now, sight))
+        return actions
+
+    def _end_the_late(self, now: float) -> Iterable[Action]:
+        for tenant in self.tenants.values():
+            waited = now - tenant.since
+            if tenant.standing is Standing.RELEASING and waited > self.patience.release:
+                tenant.standing, tenant.since = Standing.LEAVING, now
+                yield End(tenant.worker, tenant.epoch, _why_ended(tenant, self.patience.release))
+            elif tenant.standing is Standing.LEAVING and waited > self.patience.leaving:
+                tenant.overdue = True
+
+    def _admit(self, actions: list[Action], sight: Sight) -> Ticket | None:
+        """Grant the device to as many as have room; who is next and has none."""
+        while (head := self._head()) is not None:
+            tenant = self.tenants[head.worker]
+            # The worker's own oldest task, which is not always the one for whose sake it was chosen.
+            first = self.plan.next_of(head.worker, contested=False) or head
+            if tenant.holds or not self._room_for(first, sight):
+                return first
+            self._epoch += 1
+            tenant.standing, tenant.epoch = Standing.OWNER, self._epoch
+            tenant.commitment = 0
+            self.plan.begin_tenure(head.worker)
+            resume, tenant.suspended = tenant.suspended, False
+            actions.append(self._begin(tenant, first, grant=self._grant(first, sight), resume=resume))
+        return None
+
+    def _head(self) -> Ticket | None:
+        """The next to be admitted: whoever room is being made for already, else as the plan says."""
+        owners = {t.worker for t in self.tenants.values() if t.standing is Standing.OWNER}
+        chosen = next((t for t in self.plan.waiting if t.number == self._chosen), None)
+        if chosen is not None and chosen.worker not in owners:
+            return chosen
+        self._chosen = None
+        return self.plan.head(owners)
+
+    def _begin(
+        self, tenant: Tenant, ticket: Ticket, grant: int | None = None, *, resume: bool = False
+    ) -> Begin:
+        self.plan.start(ticket)
+        self._uses += 1
+        tenant.running, tenant.used = ticket, self._uses
+        tenant.commitment = max(tenant.commitment, ticket.peak)
+        tenant.context = max(tenant.context, ticket.context)
+        return Begin(ticket, tenant.epoch, grant, resume)
+
+    def _others(self, worker: str) -> list[Tenant]:
+        return [tenant for tenant in self.tenants.values() if tenant.worker != worker]
+
+    def _limit(self, sight: Sight) -> int:
+        return min(self.device.budget, sight.ours)
+
+    def _room_for(self, ticket: Ticket, sight: Sight) -> bool:
+        others = self._others(ticket.worker)
+        if self.mode is Mode.EXCLUSIVE and any(tenant.holds for tenant in others):
+            return False
+        return sum(tenant.share for tenant in others) + ticket.peak <= self._limit(sight)
+
+    def _grant(self, ticket: Ticket, sight: Sight) -> int:
+        """What a new owner may hold: all that is left where it is alone, else what it said."""
+        if self.mode is Mode.BUDGET:
+            return ticket.peak
+        return self._limit(sight) - sum(tenant.share for tenant in self._others(ticket.worker))
+
+    def _make_room(self, ticket: Ticket, now: float, sight: Sight) -> list[Action]:
+        """Ask idle owners, least recently used first; then even idle processes to go; else say why not."""
+        self._chosen = ticket.number
+        others = sorted(self._others(ticket.worker), key=lambda tenant: tenant.used)
+        short = sum(tenant.will_keep for tenant in others) + ticket.peak - self._limit(sight)
+        actions: list[Action] = []
+        for tenant in others:
+            if tenant.idle_owner and (short > 0 or self.mode is Mode.EXCLUSIVE):
+                short -= tenant.share - (0 if self.way in (Way.EXIT, Way.SUSPEND) else tenant.context)
+                actions.append(self._ask(tenant, self.way, now))
+        under_way = actions or any(tenant.is_moving for tenant in self.tenants.values())
+        if not under_way and short > 0:
+            for tenant in others:
+                if short > 0 and not tenant.holds and tenant.context > 0:
+                    short -= tenant.context
+                    self._epoch += 1
+                    tenant.epoch = self._epoch
+                    actions.append(self._ask(tenant, Way.EXIT, now))
+        return actions or ([] if under_way else self._give_up(ticket, now, sight))
+
+    def _ask(self, tenant: Tenant, way: Way, now: float) -> Ask:
+        tenant.standing, tenant.way, tenant.since = Standing.RELEASING, way, now
+        tenant.said_so = False
+        return Ask(tenant.worker, tenant.epoch, way)
+
+    def _give_up(self, ticket: Ticket, now: float, sight: Sight) -> list[Action]:
+        """Nothing of ours is in the way that could go: tell who waits, at once or when patience is over."""
+        stuck = next((tenant for tenant in self.tenants.values() if tenant.overdue), None)
+        if stuck is None:
+            self._blocked_since = now if self._blocked_since is None else self._blocked_since
+            if now - self._blocked_since <= self.patience.others:
+                return []
+        self._blocked_since = None
+        self._chosen = None
+        self.plan.remove(ticket.number)
+        return [Refuse(ticket.number, _why_refused(self.device, ticket, stuck, sight))]
+
+
+def _why_ended(tenant: Tenant, seconds: float) -> str:
+    if tenant.said_so and tenant.way is not Way.EXIT:
+        allowed = 0 if tenant.goes else tenant.context
+        return (
+            f"The {tenant.worker} worker said that it had let go of the device, but {seconds:g} s after the"
+            f" request it still held more than the {_gb(allowed)} it states; it was ended."
+        )
+    return f"The {tenant.worker} worker did not let go of the device within {seconds:g} s; it was ended."
+
+
+def _why_refused(device: Device, ticket: Ticket, stuck: Tenant | None, sight: Sight) -> DeviceStuck:
+    if stuck is not None:
+        return DeviceStuck(
+            f"Memory of the {stuck.worker} worker, which was ended, is still taken on {device.name}.",
+            "See `nvidia-smi`; if it stays, the driver holds it: restart the machine.",
+        )
+    return DeviceStuck(
+        f"{ticket.engine} needs {_gb(ticket.peak)}, but only {_gb(sight.ours)} of {device.name} are free or"
+        " ours: other programs hold the rest.",
+        "Close them, or choose another device (AVATAR_DEVICE).",
+    )
+
+
+def _gb(count: int) -> str:
+    return f"{count / 1e9:.1f} GB"
