@@ -65,7 +65,7 @@ Action = Begin | Ask | End | Refuse
 
 @dataclass(frozen=True)
 class Patience:
-    """Seconds: for a worker to let go, for an ended one's memory to appear free, for other programs' memory."""
+    """Seconds to wait: for a worker to let go, for a dead one's memory to be free, for other programs."""
 
     release: float = 30.0
     leaving: float = 30.0

@@ -1,4 +1,4 @@
-"""Who is next: waiting tasks, grouped by worker so that hand-overs are few, within a bound that keeps it fair.
+"""Who is next: waiting tasks, grouped by worker so that hand-overs are few, within a bound of fairness.
 
 A worker that owns the device serves the tasks that waited when it was granted, and at most `late` that
 came after; then the device goes on to whoever waits (gated service, as in polling systems: H. Takagi,

@@ -57,7 +57,7 @@ class Machine(RuleBasedStateMachine):
         intruder=st.booleans(),
     )
     def build(
-        self, mode: Mode, way: Way, bound: int, silent: set[str], lingers: bool, intruder: bool
+        self, *, mode: Mode, way: Way, bound: int, silent: set[str], lingers: bool, intruder: bool
     ) -> None:
         """`silent` workers never let go, memory that `lingers` is never freed, the `intruder` stays."""
         self.silent, self.lingers, self.intruder = silent, lingers, intruder
@@ -246,7 +246,7 @@ class Machine(RuleBasedStateMachine):
 
 @pytest.mark.parametrize("examples", [300])
 def test_the_lease_holds_whatever_happens(examples: int) -> None:
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         Machine,
         settings=settings(
             max_examples=examples,

@@ -106,7 +106,7 @@ def test_who_was_passed_over_goes_before_earlier_stages() -> None:
             break
         plan.begin_tenure("tts")
         plan.remove(head.number)
-    assert head.worker == "lipsync"
+    assert head == ticket(0, "lipsync")
     assert plan.passed_over(0) == 1
 
 
