@@ -1,7 +1,10 @@
 """The device and who may use it: what there is, who owns it, who is next, and what was seen.
 
-device, nvml, meter    what this machine has, and who really holds how many bytes of it
+device, find, budget   what this machine has, which of it is used, and how much of that
+nvml, host, cgroup     what the driver and the kernel say of their memory
+meter                  who really holds how many bytes of a GPU
 profiles               how to use a device of this size
+suspend                the driver's own way to take a worker off a GPU
 plan, lease            whose turn it is, and the state of each worker towards the device: no I/O
 arbiter                carries out what the lease decides
 events                 what happened, for people and for `avatar trace`

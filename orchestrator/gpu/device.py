@@ -15,7 +15,7 @@ HOST = "cpu"
 class Device:
     """One GPU by its UUID, or the host by the name "cpu". `total` and `budget` in bytes.
 
-    `budget` is what all workers together may hold: what was free at first, less a reserve.
+    `budget` is what all workers together may hold at most, `reserve` what stays free of what there is.
     `capability` is CUDA's compute capability, (0, 0) for the host.
     """
 
@@ -24,6 +24,7 @@ class Device:
     total: int
     budget: int
     capability: tuple[int, int] = (0, 0)
+    reserve: int = 0
 
     @property
     def is_host(self) -> bool:
@@ -37,13 +38,23 @@ class Device:
 
 
 class Meter(Protocol):
-    """Sees what processes really hold of one device."""
+    """Sees what processes really hold of one device.
+
+    `sees_processes` is False where the driver does not tell processes apart, None while that is not known.
+    """
+
+    @property
+    def sees_processes(self) -> bool | None:
+        """Whether bytes are known by process."""
 
     def held(self, pid: int) -> int:
         """Bytes that a process and its children hold now; 0 where it is gone."""
 
     def granted(self, pid: int) -> None:
         """A process is about to be granted the device: remember what there was before."""
+
+    def claims(self, pid: int, held: int) -> None:
+        """A process said that it holds so many bytes now."""
 
     def free(self) -> int:
         """Bytes that nobody holds now, whoever that may be."""

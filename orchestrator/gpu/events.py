@@ -22,6 +22,7 @@ __all__ = [
     "TaskBegan",
     "TaskEnded",
     "Waiting",
+    "Withdrawn",
 ]
 
 
@@ -52,6 +53,14 @@ class Waiting(_Event, frozen=True, tag="waiting"):
     worker: str
     device: str
     needs: int
+
+
+class Withdrawn(_Event, frozen=True, tag="withdrawn"):
+    """A task waits no longer, and did not get the device: it was cancelled or refused."""
+
+    job: str
+    worker: str
+    device: str
 
 
 class Granted(_Event, frozen=True, tag="granted"):
@@ -122,7 +131,7 @@ class TaskEnded(_Event, frozen=True, tag="task-ended"):
 
 
 Event = (
-    Started | Ended | Waiting | Granted | Freed | HandedOver | TaskBegan | Phase | TaskEnded
+    Started | Ended | Waiting | Withdrawn | Granted | Freed | HandedOver | TaskBegan | Phase | TaskEnded
 )  # fmt: skip
 
 Listener = Callable[[Event], None]

@@ -12,77 +12,17 @@ it said so *and* its bytes were measured; one that died until nothing of it is m
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 
+from orchestrator.gpu.actions import Action, Ask, Begin, End, Patience, Refuse, Sight
 from orchestrator.gpu.device import Device
 from orchestrator.gpu.plan import Plan, Ticket
 from orchestrator.gpu.profiles import Mode, Way
 from orchestrator.gpu.tenant import Standing, Tenant
-from shared_schema.errors import AvatarError, DeviceStuck, DeviceTooSmall
+from orchestrator.words import size
+from shared_schema.errors import DeviceStuck, DeviceTooSmall
 
-__all__ = ["Action", "Ask", "Begin", "End", "Lease", "Patience", "Refuse", "Sight"]
-
-
-@dataclass(frozen=True)
-class Begin:
-    """Run this task. `grant` is the bytes to grant first, None where its worker owns the device already."""
-
-    ticket: Ticket
-    epoch: int
-    grant: int | None = None
-    resume: bool = False
-
-
-@dataclass(frozen=True)
-class Ask:
-    """Have a worker let go of the device."""
-
-    worker: str
-    epoch: int
-    way: Way
-
-
-@dataclass(frozen=True)
-class End:
-    """End a worker's process: it did not let go. `why` is a sentence for people."""
-
-    worker: str
-    epoch: int
-    why: str
-
-
-@dataclass(frozen=True)
-class Refuse:
-    """Tell who waits that this cannot be."""
-
-    number: int
-    error: AvatarError
-
-
-Action = Begin | Ask | End | Refuse
-
-
-@dataclass(frozen=True)
-class Patience:
-    """Seconds to wait: for a worker to let go, for a dead one's memory to be free, for other programs."""
-
-    release: float = 30.0
-    leaving: float = 30.0
-    others: float = 600.0
-
-
-@dataclass(frozen=True)
-class Sight:
-    """What was measured just now: bytes free on the device, and held by each worker's process."""
-
-    free: int
-    held: Mapping[str, int] = field(default_factory=dict)
-
-    @property
-    def ours(self) -> int:
-        """Bytes that are free or in the hands of our own workers: what can be had at most."""
-        return self.free + sum(self.held.values())
+__all__ = ["Lease"]
 
 
 class Lease:
@@ -111,8 +51,8 @@ class Lease:
         """A task waits for the device. DeviceTooSmall where it can never have what it needs."""
         if ticket.peak > self.device.budget:
             raise DeviceTooSmall(
-                f"{ticket.engine} needs {_gb(ticket.peak)} of memory; {self.device.name} has"
-                f" {_gb(self.device.budget)} to give.",
+                f"{ticket.engine} needs {size(ticket.peak)} of memory; {self.device.name} has"
+                f" {size(self.device.budget)} to give.",
                 "Choose another engine, or a larger device (AVATAR_DEVICE).",
             )
         self.tenants.setdefault(ticket.worker, Tenant(ticket.worker))
@@ -162,7 +102,7 @@ class Lease:
         blocked = self._admit(actions, sight)
         for tenant in self.tenants.values():
             if tenant.idle_owner:
-                ticket = self.plan.next_of(tenant.worker, contested=blocked is not None)
+                ticket = self._next_of(tenant, blocked)
                 if ticket is not None and self._room_for(ticket, sight):
                     actions.append(self._begin(tenant, ticket))
                 elif ticket is not None:
@@ -172,6 +112,12 @@ class Lease:
         else:
             actions.extend(self._make_room(blocked, now, sight))
         return actions
+
+    def _next_of(self, owner: Tenant, blocked: Ticket | None) -> Ticket | None:
+        """What an idle owner does next: first of all that for which room was made."""
+        if blocked is not None and blocked.worker == owner.worker:
+            return blocked
+        return self.plan.next_of(owner.worker, contested=blocked is not None)
 
     def _end_the_late(self, now: float) -> Iterable[Action]:
         for tenant in self.tenants.values():
@@ -186,6 +132,8 @@ class Lease:
         """Grant the device to as many as have room; who is next and has none."""
         while (head := self._head()) is not None:
             tenant = self.tenants[head.worker]
+            if tenant.standing is Standing.OWNER:
+                return head
             # The worker's own oldest task, which is not always the one for whose sake it was chosen.
             first = self.plan.next_of(head.worker, contested=False) or head
             if tenant.holds or not self._room_for(first, sight):
@@ -193,19 +141,21 @@ class Lease:
             self._epoch += 1
             tenant.standing, tenant.epoch = Standing.OWNER, self._epoch
             tenant.commitment = 0
-            self.plan.begin_tenure(head.worker)
+            self.plan.begin_tenure(head.worker, self._owners())
             resume, tenant.suspended = tenant.suspended, False
             actions.append(self._begin(tenant, first, grant=self._grant(first, sight), resume=resume))
         return None
 
     def _head(self) -> Ticket | None:
         """The next to be admitted: whoever room is being made for already, else as the plan says."""
-        owners = {t.worker for t in self.tenants.values() if t.standing is Standing.OWNER}
         chosen = next((t for t in self.plan.waiting if t.number == self._chosen), None)
-        if chosen is not None and chosen.worker not in owners:
+        if chosen is not None:
             return chosen
         self._chosen = None
-        return self.plan.head(owners)
+        return self.plan.head(self._owners())
+
+    def _owners(self) -> set[str]:
+        return {tenant.worker for tenant in self.tenants.values() if tenant.standing is Standing.OWNER}
 
     def _begin(
         self, tenant: Tenant, ticket: Ticket, grant: int | None = None, *, resume: bool = False
@@ -221,7 +171,7 @@ class Lease:
         return [tenant for tenant in self.tenants.values() if tenant.worker != worker]
 
     def _limit(self, sight: Sight) -> int:
-        return min(self.device.budget, sight.ours)
+        return 0 if sight.rival else min(self.device.budget, sight.ours - self.device.reserve)
 
     def _room_for(self, ticket: Ticket, sight: Sight) -> bool:
         others = self._others(ticket.worker)
@@ -278,7 +228,7 @@ def _why_ended(tenant: Tenant, seconds: float) -> str:
         allowed = 0 if tenant.goes else tenant.context
         return (
             f"The {tenant.worker} worker said that it had let go of the device, but {seconds:g} s after the"
-            f" request it still held more than the {_gb(allowed)} it states; it was ended."
+            f" request it still held more than the {size(allowed)} it states; it was ended."
         )
     return f"The {tenant.worker} worker did not let go of the device within {seconds:g} s; it was ended."
 
@@ -289,12 +239,12 @@ def _why_refused(device: Device, ticket: Ticket, stuck: Tenant | None, sight: Si
             f"Memory of the {stuck.worker} worker, which was ended, is still taken on {device.name}.",
             "See `nvidia-smi`; if it stays, the driver holds it: restart the machine.",
         )
+    if sight.rival:
+        return DeviceStuck(
+            f"{device.name} is in the hands of {sight.rival}.", "Wait until it is done, or end it."
+        )
     return DeviceStuck(
-        f"{ticket.engine} needs {_gb(ticket.peak)}, but only {_gb(sight.ours)} of {device.name} are free or"
+        f"{ticket.engine} needs {size(ticket.peak)}, but only {size(sight.ours)} of {device.name} are free or"
         " ours: other programs hold the rest.",
         "Close them, or choose another device (AVATAR_DEVICE).",
     )
-
-
-def _gb(count: int) -> str:
-    return f"{count / 1e9:.1f} GB"

@@ -66,12 +66,15 @@ class Plan:
         """Hand-overs to other workers since this task waits."""
         return self._passed_over[number]
 
-    def begin_tenure(self, worker: str) -> None:
-        """The device was handed to a worker: it shall serve whoever waits for it now."""
+    def begin_tenure(self, worker: str, owners: Collection[str] = ()) -> None:
+        """The device was handed to a worker: it shall serve whoever waits for it now.
+
+        Who waits for one of the other `owners` waits for its own worker, and is not passed over.
+        """
         self._gates[worker] = max((t.number for t in self._of(worker)), default=-1)
         self._late_ones[worker] = 0
         for ticket in self._waiting.values():
-            if ticket.worker != worker:
+            if ticket.worker != worker and ticket.worker not in owners:
                 self._passed_over[ticket.number] += 1
 
     def next_of(self, owner: str, *, contested: bool) -> Ticket | None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from orchestrator.gpu.actions import Action, Ask, Begin, End, Patience, Refuse, Sight
 from orchestrator.gpu.device import Device
-from orchestrator.gpu.lease import Action, Ask, Begin, End, Lease, Patience, Refuse, Sight
+from orchestrator.gpu.lease import Lease
 from orchestrator.gpu.plan import Ticket
 from orchestrator.gpu.profiles import Mode, Way
 from orchestrator.gpu.tenant import Standing
@@ -154,7 +155,7 @@ def test_what_was_suspended_is_resumed_with_its_next_grant(desk: Desk) -> None:
 
 @pytest.mark.parametrize(
     ("says_so", "reason"),
-    [(True, "still held more than the 0.5 GB it states"), (False, "did not let go")],
+    [(True, "still held more than the 500 MB it states"), (False, "did not let go")],
 )
 def test_who_does_not_let_go_in_time_is_ended_with_the_reason(desk: Desk, says_so: bool, reason: str) -> None:
     desk.use("tts")

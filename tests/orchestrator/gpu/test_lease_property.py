@@ -20,8 +20,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from orchestrator.gpu.actions import Ask, Begin, End, Patience, Refuse, Sight
 from orchestrator.gpu.device import Device
-from orchestrator.gpu.lease import Ask, Begin, End, Lease, Patience, Refuse, Sight
+from orchestrator.gpu.lease import Lease
 from orchestrator.gpu.plan import Plan, Ticket
 from orchestrator.gpu.profiles import Mode, Way
 from orchestrator.gpu.tenant import Standing

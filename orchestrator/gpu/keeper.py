@@ -1,0 +1,305 @@
+"""Carries out what one device's lease decides: grants, requests to let go, measurements, ends.
+
+hold ──> Lease.want ─┐                        ┌─> worker.grant ──> the holder goes on
+answers, ends ───────┼─> Lease.step ─ action ─┼─> worker.release ──> Lease.released
+the meter ───────────┘                        ├─> worker.fail: its process is ended
+                                              └─> the holder's error
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import logging
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from orchestrator.gpu import suspend
+from orchestrator.gpu.actions import Action, Ask, Begin, End, Patience, Refuse
+from orchestrator.gpu.claim import Claim
+from orchestrator.gpu.device import Device, Meter
+from orchestrator.gpu.events import Listener, Waiting, Withdrawn
+from orchestrator.gpu.lease import Lease
+from orchestrator.gpu.ledger import Ledger
+from orchestrator.gpu.plan import Ticket
+from orchestrator.gpu.profiles import Mode, Settings, Way
+from orchestrator.gpu.tenant import Standing
+from orchestrator.supervisor import Supervisor
+from orchestrator.worker import Worker
+from shared_schema.errors import AvatarError, EngineFailed, WorkerError, WorkerHung
+from shared_schema.messages import Memory, Peaks, ReleaseMode
+
+__all__ = ["Holding", "Keeper", "Need"]
+
+log = logging.getLogger(__name__)
+
+FLUX_INTERVAL = 0.02
+"""Seconds between two looks while memory is on its way: a hand-over waits half of it on average."""
+
+WAIT_INTERVAL = 1.0
+"""Seconds between two looks while somebody waits and nothing of ours moves: other programs may."""
+
+MARGIN = 1.1
+"""What was measured varies from task to task; a tenth more is set aside."""
+
+
+@dataclass(frozen=True)
+class Need:
+    """What a task wants of a device: the worker, its engine and what that states, and whose task it is.
+
+    `rank` is its stage's place in the pipeline, 0 first.
+    """
+
+    worker: str
+    engine: str
+    memory: Memory
+    job: str = ""
+    rank: int = 0
+
+
+@dataclass
+class Holding:
+    """A turn on the device: the worker to use, and after its task the peaks that it reported."""
+
+    worker: Worker
+    peaks: Peaks | None = None
+
+
+class Keeper:
+    """The keeper of one device. Belongs to one event loop; close it before the workers are stopped."""
+
+    def __init__(
+        self,
+        device: Device,
+        meter: Meter,
+        settings: Settings,
+        supervisor: Supervisor,
+        *,
+        on_event: Listener = lambda _event: None,
+        patience: Patience | None = None,
+    ) -> None:
+        self.device = device
+        self.settings = settings
+        self.lease = Lease(device, settings.mode, settings.way, patience=patience)
+        self._meter = meter
+        self._claim = Claim(device)
+        self._supervisor = supervisor
+        self._on_event = on_event
+        self._ledger = Ledger(device, meter, supervisor.now, on_event)
+        self._workers: dict[str, Worker] = {}
+        self._numbers = itertools.count(1)
+        self._turns: dict[int, asyncio.Future[Worker]] = {}
+        self._beginning: set[int] = set()
+        self._errands: set[asyncio.Task[None]] = set()
+        self._due = asyncio.Event()
+        supervisor.subscribe(self._gone)
+        self._watcher = asyncio.create_task(self._watch())
+
+    @asynccontextmanager
+    async def hold(self, need: Need) -> AsyncIterator[Holding]:
+        """The device, from when it is this task's turn until the block is left.
+
+        Raises DeviceTooSmall, DeviceStuck, or what ended the worker before its turn came.
+        """
+        ticket = self._ticket(need)
+        self.lease.want(ticket)
+        turn = self._turns[ticket.number] = asyncio.get_running_loop().create_future()
+        now, uuid = self._supervisor.now(), self.device.uuid
+        self._on_event(Waiting(at=now, job=need.job, worker=need.worker, device=uuid, needs=ticket.peak))
+        self._due.set()
+        if not self.device.is_host and self.settings.way is Way.OFFLOAD:
+            self._send_on(self._load_ahead(need))
+        try:
+            holding = Holding(await self._wait(need, turn))
+            yield holding
+            if holding.peaks is not None:
+                self._note(ticket, holding.peaks)
+        finally:
+            self._turns.pop(ticket.number, None)
+            self.lease.withdraw(ticket.number)
+            if ticket.number not in self._beginning:
+                self.lease.finished(ticket, self._ledger.peaks.get(ticket.engine, 0))
+            self._due.set()
+
+    async def _wait(self, need: Need, turn: asyncio.Future[Worker]) -> Worker:
+        try:
+            return await turn
+        except BaseException:
+            now, uuid = self._supervisor.now(), self.device.uuid
+            self._on_event(Withdrawn(at=now, job=need.job, worker=need.worker, device=uuid))
+            raise
+
+    async def close(self) -> None:
+        """Stop watching; whoever waits hears nothing more."""
+        errands = [self._watcher, *self._errands]
+        for errand in errands:
+            errand.cancel()
+        await asyncio.gather(*errands, return_exceptions=True)
+        self._claim.close()
+
+    def _ticket(self, need: Need) -> Ticket:
+        """What was measured counts more than what is stated."""
+        measured = int(self._ledger.peaks.get(need.engine, 0) * MARGIN)
+        context = need.memory.context
+        peak = max(min(measured, self.device.budget) or need.memory.peak, context)
+        return Ticket(next(self._numbers), need.worker, need.engine, need.job, need.rank, peak, context)
+
+    def _note(self, ticket: Ticket, peaks: Peaks) -> None:
+        self._ledger.note_peaks(ticket.worker, ticket.engine, peaks)
+        if self._meter.sees_processes is False and self.lease.mode is Mode.BUDGET:
+            log.warning("Owners of %s cannot be told apart: one at a time from now on.", self.device.name)
+            self.lease.mode = Mode.EXCLUSIVE
+
+    async def _watch(self) -> None:
+        """Step whenever something happened, and at intervals while memory is awaited."""
+        while True:
+            with contextlib.suppress(TimeoutError):  # then time itself is what happened
+                await asyncio.wait_for(self._due.wait(), self._interval())
+            self._due.clear()
+            try:
+                self._look()
+                if self.lease.plan.waiting or self._moving():
+                    rival = self._claim.take(alone=self.lease.mode is Mode.EXCLUSIVE)
+                    self._act(self.lease.step(self._supervisor.now(), self._ledger.sight(rival)))
+            except AvatarError as error:
+                self._refuse_all(error)
+            except Exception as error:
+                log.exception("The keeper of %s failed.", self.device.name)
+                self._refuse_all(EngineFailed(f"The keeper of {self.device.name} failed: {error}"))
+
+    def _interval(self) -> float | None:
+        moving = self._moving()
+        if any(not self.lease.tenants[name].overdue for name in moving):
+            return FLUX_INTERVAL
+        return WAIT_INTERVAL if moving or self.lease.plan.waiting else None
+
+    def _moving(self) -> list[str]:
+        """The workers whose memory is on its way."""
+        on_the_way = (Standing.RELEASING, Standing.LEAVING)
+        return [name for name, tenant in self.lease.tenants.items() if tenant.standing in on_the_way]
+
+    def _look(self) -> None:
+        """Measure those whose memory is awaited."""
+        for name in self._moving():
+            after = self._ledger.held(name)
+            if self.lease.seen(name, after):
+                self._ledger.free(name, self.lease.tenants[name].epoch, after)
+
+    def _act(self, actions: list[Action]) -> None:
+        for action in actions:
+            if isinstance(action, Begin):
+                self._beginning.add(action.ticket.number)
+                self._send_on(self._begin(action))
+            elif isinstance(action, Ask):
+                self._ledger.ask(action.worker, action.way)
+                self._send_on(self._ask(action))
+            elif isinstance(action, End):
+                log.warning("%s", action.why)
+                self._workers[action.worker].fail(WorkerHung(action.why))
+            else:
+                self._refuse(action)
+
+    async def _begin(self, begin: Begin) -> None:
+        """Tell the holder that it is its turn; before that its worker, where the device changes hands."""
+        ticket = begin.ticket
+        turn = self._turns.get(ticket.number)
+        try:
+            if begin.grant is not None:
+                await self._grant(begin, begin.grant)
+        except AvatarError as error:
+            # Nothing of it was granted that could be given back.
+            self._lose(ticket.worker)
+            if turn is not None and not turn.done():
+                turn.set_exception(error)
+        finally:
+            self._beginning.discard(ticket.number)
+            self._due.set()
+        if turn is None or turn.cancelled():
+            self.lease.finished(ticket)  # whoever wanted it has gone meanwhile
+        elif turn.done():
+            return
+        elif self._is_on(begin):
+            turn.set_result(self._workers[ticket.worker])
+        else:
+            self.lease.want(ticket)  # its worker died meanwhile: once more, with another
+
+    def _is_on(self, begin: Begin) -> bool:
+        """Whether the lease still says what it said when this was to begin."""
+        tenant = self.lease.tenants[begin.ticket.worker]
+        return tenant.epoch == begin.epoch and tenant.running == begin.ticket
+
+    async def _grant(self, begin: Begin, size: int) -> None:
+        name = begin.ticket.worker
+        worker, hello = await self._supervisor.worker(name)
+        if not self._is_on(begin):
+            return
+        if begin.resume:
+            await asyncio.to_thread(suspend.resume, hello.pid)
+        self._workers[name], self._ledger.pids[name] = worker, hello.pid
+        self._meter.granted(hello.pid)
+        await worker.grant(begin.epoch, self.device.uuid, size)
+        self._ledger.grant(name, begin.epoch, size)
+
+    async def _ask(self, ask: Ask) -> None:
+        name = ask.worker
+        worker = self._workers[name]
+        try:
+            if ask.way is Way.SUSPEND:
+                await asyncio.to_thread(suspend.suspend, self._ledger.pids[name])
+            else:
+                await worker.release(ask.epoch, ReleaseMode(ask.way))
+        except WorkerError as error:
+            # Its process is ended with it, of which `_gone` will hear.
+            log.warning("The %s worker did not let go of %s: %s", name, self.device.name, error.message)
+            worker.fail(error)
+        else:
+            self._ledger.hear(name)
+            self.lease.released(name, ask.epoch)
+            self._due.set()
+
+    async def _load_ahead(self, need: Need) -> None:
+        """Have weights in host memory by the time that the device is free."""
+        try:
+            worker, _ = await self._supervisor.worker(need.worker)
+            await worker.load(need.engine)
+        except AvatarError as error:
+            # The task will meet the same, and tell it to whom it concerns.
+            log.info("%s could not be loaded ahead: %s", need.engine, error.message)
+        else:
+            self.lease.loaded(need.worker)
+
+    def _refuse(self, refusal: Refuse) -> None:
+        turn = self._turns.get(refusal.number)
+        if turn is not None and not turn.done():
+            turn.set_exception(refusal.error)
+
+    def _refuse_all(self, error: AvatarError) -> None:
+        """The device cannot even be measured: nobody can be granted it."""
+        for ticket in self.lease.plan.waiting:
+            self.lease.withdraw(ticket.number)
+            self._refuse(Refuse(ticket.number, error))
+
+    def _gone(self, name: str, pid: int) -> None:
+        if self._ledger.pids.get(name) == pid:
+            self._lose(name)
+
+    def _lose(self, name: str) -> None:
+        """A worker has no process any more, or never got one."""
+        tenant = self.lease.tenants[name]
+        self._ledger.end(name, tenant.share)
+        self.lease.gone(name, self._supervisor.now())
+        self._due.set()
+
+    def _send_on(self, errand: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(errand)
+        self._errands.add(task)
+        task.add_done_callback(self._returned)
+
+    def _returned(self, errand: asyncio.Task[None]) -> None:
+        self._errands.discard(errand)
+        error = None if errand.cancelled() else errand.exception()
+        if error is not None:
+            log.error("The keeper of %s failed.", self.device.name, exc_info=error)
+            self._refuse_all(EngineFailed(f"The keeper of {self.device.name} failed: {error}"))
