@@ -40,6 +40,7 @@ class Job(locks.LockedFolder):
             raise OutputError(f"The folder for jobs {base} cannot be used: {error.strerror}.") from error
         self.id = self.folder.name
         self._sources: dict[str, Path] = {}
+        self._accepted: set[Path] = set()
 
     def add_file(self, role: str, source: Path) -> FileRef:
         """Copy a file of the user's in. The role's InputError where it is missing, empty or too large."""
@@ -84,7 +85,20 @@ class Job(locks.LockedFolder):
                     f"The {artifact.name} file {path} is not the one that its worker reported."
                 )
             accepted[artifact.name] = artifact.file
+        self._accepted.update(self.folder / Path(kept.path).parts[0] for kept in accepted.values())
         return accepted
+
+    def files(self) -> frozenset[Path]:
+        """What is in the folder now."""
+        return frozenset(self.folder.iterdir())
+
+    def discard_since(self, before: frozenset[Path]) -> None:
+        """Remove what came in since `before` and was not accepted: half files of an attempt that died."""
+        for path in self.files() - before - self._accepted:
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
 
     def in_users_words(self, message: str) -> str:
         """A worker's sentence with the names of the user's own files in place of the copies'."""

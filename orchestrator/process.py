@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import secrets
 import signal
@@ -10,9 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from orchestrator.gpu.device import HOST
+from shared_schema.messages import Profile
 from shared_schema.worker import TOKEN_VARIABLE
 
-__all__ = ["Launch", "Lifeline", "WorkerProcess", "describe_exit", "tail"]
+__all__ = ["Launch", "Lifeline", "WorkerProcess"]
+
+log = logging.getLogger(__name__)
 
 # Settings of the caller's own Python would reach into a worker's environment.
 _CONTAMINANTS = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
@@ -23,6 +28,7 @@ class Launch:
     """How to start a worker: the command up to its options, and what it must say in its handshake.
 
     `python` is the interpreter's version ("3.11"), `lock` its lock's digest; empty means: any.
+    `device` is the UUID of the one GPU that it may see, or "cpu" for none; `profile` how to use it.
     """
 
     name: str
@@ -30,6 +36,8 @@ class Launch:
     python: str = ""
     lock: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
+    device: str = HOST
+    profile: Profile = field(default_factory=Profile)
 
 
 class Lifeline:
@@ -53,6 +61,7 @@ class WorkerProcess:
         self.token = secrets.token_hex(16)
         self.identity = f"{launch.name}-{secrets.token_hex(4)}".encode()
         self._process: asyncio.subprocess.Process | None = None
+        self._swept = False
 
     async def start(self, endpoint: str, lifeline: Lifeline) -> None:
         """Start it. Call from the main thread: PR_SET_PDEATHSIG watches the thread that forks."""
@@ -81,8 +90,13 @@ class WorkerProcess:
 
     def _environment(self) -> dict[str, str]:
         inherited = {name: value for name, value in os.environ.items() if name not in _CONTAMINANTS}
+        device = {
+            "CUDA_VISIBLE_DEVICES": "" if self.launch.device == HOST else self.launch.device,
+            # What a tool lists as GPU 0 is then what CUDA calls 0 too, whichever is the fastest.
+            "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+        }
         ours = {"PYTHONNOUSERSITE": "1", "PYTHONUNBUFFERED": "1", TOKEN_VARIABLE: self.token}
-        return {**inherited, **self.launch.environment, **ours}
+        return {**inherited, **self.launch.environment, **device, **ours}
 
     @property
     def pid(self) -> int:
@@ -99,7 +113,10 @@ class WorkerProcess:
         """Wait for its end; the exit status, negative for a signal. What it had started ends too."""
         assert self._process is not None  # noqa: S101 - as above
         status = await self._process.wait()
-        self._signal(signal.SIGKILL)
+        if not self._swept:
+            # Once only: later the group's number may be another's.
+            self._swept = True
+            self._signal(signal.SIGKILL)
         return status
 
     def signal_group(self, number: signal.Signals) -> None:
@@ -114,32 +131,23 @@ class WorkerProcess:
             return  # nobody of the group is left
 
     async def stop(self, grace: float) -> None:
-        """Give it `grace` seconds to end by itself, as many after SIGTERM, then kill it."""
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            if not self.running:
-                return
-            try:
-                await asyncio.wait_for(asyncio.shield(self.wait()), grace)
-            except TimeoutError:
-                self.signal_group(number)
-        await self.wait()
+        """Give it `grace` seconds to end by itself, as many after SIGTERM, then kill it and its children."""
+        if await self.ends_within(grace):
+            return
+        self.signal_group(signal.SIGTERM)
+        # A stopped process notices SIGTERM only when it goes on.
+        self.signal_group(signal.SIGCONT)
+        if await self.ends_within(grace):
+            return
+        self.signal_group(signal.SIGKILL)
+        if not await self.ends_within(grace):
+            log.error("Process %d does not end even when killed: a driver holds it.", self.pid)
 
-
-def describe_exit(status: int) -> str:
-    """An exit status in words: "was killed by SIGSEGV", "exited with status 3"."""
-    if status >= 0:
-        return f"exited with status {status}"
-    try:
-        name = signal.Signals(-status).name
-    except ValueError:
-        name = f"signal {-status}"
-    return f"was killed by {name}"
-
-
-def tail(log: Path | None, lines: int = 20) -> str:
-    """The last lines of a log file; empty where there is none."""
-    if log is None or not log.is_file():
-        return ""
-    with log.open("rb") as file:
-        file.seek(max(0, log.stat().st_size - 200 * lines))
-        return "\n".join(file.read().decode(errors="replace").splitlines()[-lines:])
+    async def ends_within(self, seconds: float) -> bool:
+        """Wait for its end so long at most; whether it came."""
+        waiting = asyncio.ensure_future(self.wait())
+        try:
+            done, _ = await asyncio.wait({waiting}, timeout=seconds)
+        finally:
+            waiting.cancel()
+        return bool(done)

@@ -6,11 +6,16 @@ import time
 from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
+
+from orchestrator.attempts import until_done
 from orchestrator.choice import choose
+from orchestrator.chronicle import Chronicle
+from orchestrator.gpu.arbiter import Arbiter
+from orchestrator.gpu.events import Listener
 from orchestrator.job import Job
-from orchestrator.launcher import WORKER_OF
-from orchestrator.supervisor import Supervisor
-from shared_schema.errors import AvatarError
+from orchestrator.launcher import RANK_OF, WORKER_OF
+from shared_schema.errors import AvatarError, WorkerError
 from shared_schema.messages import Chunk, EngineInfo, FileRef, Progress, Result, Task
 from shared_schema.stages import Outcome, Params, Stage
 
@@ -41,25 +46,39 @@ class Watcher(Protocol):
     def progressed(self, stage: Stage, progress: Progress) -> None:
         """A stage went on."""
 
+    def repeated(self, stage: Stage, attempt: int, why: WorkerError) -> None:
+        """A stage's worker died; this attempt follows."""
+
     def finished(self, report: StageReport) -> None:
         """A stage is done."""
 
 
 class Runner:
-    """Runs the stages of one job on a supervisor's workers."""
+    """Runs the stages of one job, each when it is its turn. `on_event` hears of each attempt at a task."""
 
-    def __init__(self, supervisor: Supervisor, job: Job, watcher: Watcher, seed: int) -> None:
-        self._supervisor = supervisor
+    def __init__(
+        self,
+        arbiter: Arbiter,
+        job: Job,
+        watcher: Watcher,
+        seed: int,
+        *,
+        on_event: Listener = lambda _event: None,
+    ) -> None:
+        self._arbiter = arbiter
+        self._supervisor = arbiter.supervisor
         self._job = job
         self._watcher = watcher
         self._seed = seed
+        self._on_event = on_event
+        self._running: set[Stage] = set()
 
     async def run(
         self, stage: Stage, params: Params, inputs: dict[str, FileRef], engine: str | None = None
     ) -> StageReport:
         """Run a stage and verify its artifacts. Raises AvatarError as the engine or the worker did."""
         began = time.monotonic()
-        worker, hello = await self._supervisor.worker(WORKER_OF[stage])
+        _, hello = await self._supervisor.worker(WORKER_OF[stage])
         info, why = choose(stage, hello.engines, inputs, engine)
         self._watcher.chosen(stage, info, why)
         task = Task(
@@ -73,13 +92,47 @@ class Runner:
             seed=self._seed,
         )
         try:
-            result = await worker.run(task, _Relay(stage, self._watcher))
+            result = await self._result(task, info)
         except AvatarError as error:
             error.message = self._job.in_users_words(error.message)
             raise
         report = self._report(stage, info, why, time.monotonic() - began, result)
         self._watcher.finished(report)
         return report
+
+    async def _result(self, task: Task, engine: EngineInfo) -> Result:
+        """Have a task done, again where its worker dies. TaskSetAside where it kills every one."""
+        before = self._job.files()
+
+        async def run(attempt: int) -> Result:
+            return await self._attempt(msgspec.structs.replace(task, attempt=attempt), engine)
+
+        def repeat(attempt: int, why: WorkerError) -> None:
+            if self._running == {task.stage}:
+                # Another stage's files could not be told from what the dead attempt left behind. They stay,
+                # and the next attempt replaces those whose names it uses.
+                self._job.discard_since(before)
+            self._watcher.repeated(task.stage, attempt, why)
+
+        self._running.add(task.stage)
+        try:
+            return await until_done(task.stage, run, repeat)
+        finally:
+            self._running.discard(task.stage)
+
+    async def _attempt(self, task: Task, engine: EngineInfo) -> Result:
+        """One attempt at a task, when it is its turn on the device."""
+        name, job = WORKER_OF[task.stage], self._job.id
+        async with self._arbiter.hold(name, engine, job, RANK_OF[task.stage]) as holding:
+            told = Chronicle(self._on_event, self._supervisor.now, job=job, worker=name, task=task)
+            try:
+                result = await told.of(holding.worker.run(task, _Relay(task.stage, self._watcher, told)))
+            except WorkerError:
+                # It may write until it is gone.
+                await holding.worker.gone()
+                raise
+            holding.peaks = result.peaks
+            return result
 
     def _report(
         self, stage: Stage, info: EngineInfo, why: str, seconds: float, result: Result
@@ -100,11 +153,13 @@ class Runner:
 class _Relay:
     """Passes a task's progress on under its stage."""
 
-    def __init__(self, stage: Stage, watcher: Watcher) -> None:
+    def __init__(self, stage: Stage, watcher: Watcher, told: Chronicle) -> None:
         self._stage = stage
         self._watcher = watcher
+        self._told = told
 
     def progress(self, _task: Task, progress: Progress) -> None:
+        self._told.enter(progress.phase)
         self._watcher.progressed(self._stage, progress)
 
     def chunk(self, _task: Task, _chunk: Chunk, _data: bytes) -> None:

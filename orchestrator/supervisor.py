@@ -11,10 +11,14 @@ from types import TracebackType
 from typing import Self
 
 from orchestrator import paths
+from orchestrator.gpu.cgroup import oom_kills
+from orchestrator.gpu.events import Ended, Listener, Started
+from orchestrator.liveness import Deadlines
 from orchestrator.process import Launch, Lifeline
+from orchestrator.restarts import RestartPolicy, Restarts
 from orchestrator.rundir import RunDirectory
 from orchestrator.transport import Transport
-from orchestrator.worker import Deadlines, Worker
+from orchestrator.worker import Worker
 from shared_schema.errors import OutputError, WorkerError
 from shared_schema.messages import Hello
 
@@ -31,6 +35,9 @@ class Supervisor:
 
     `launcher` says how to start the worker of a name. With `foreground`, workers write to the
     terminal and not to log files. Their log records of `verbosity` and above reach our own log.
+    `on_event` hears of each process that started and ended; `now` is the clock of these events, seconds
+    since the supervisor was made unless given. `kernel_kills` counts what the kernel killed for lack of
+    memory.
     """
 
     def __init__(
@@ -40,11 +47,22 @@ class Supervisor:
         deadlines: Deadlines | None = None,
         foreground: bool = False,
         verbosity: str = "WARNING",
+        on_event: Listener = lambda _event: None,
+        now: Callable[[], float] | None = None,
+        restarts: RestartPolicy | None = None,
+        kernel_kills: Callable[[], int] = oom_kills,
     ) -> None:
+        made = time.monotonic()
+        self.now = now or (lambda: time.monotonic() - made)
         self._launcher = launcher
         self._deadlines = deadlines or Deadlines()
         self._foreground = foreground
         self._verbosity = verbosity
+        self._on_event = on_event
+        self._restarts = Restarts(restarts or RestartPolicy())
+        self._kernel_kills = kernel_kills
+        self._subscribers: list[Callable[[str, int], None]] = []
+        self._latest: dict[str, Worker] = {}
         self._starts: dict[str, asyncio.Task[tuple[Worker, Hello]]] = {}
         self._by_identity: dict[bytes, Worker] = {}
         self._dispatcher: asyncio.Task[None] | None = None
@@ -84,13 +102,49 @@ class Supervisor:
         # Shielded: of several who wait for one start, one may be cancelled.
         return await asyncio.shield(start)
 
+    @property
+    def folder(self) -> Path:
+        """The run directory, from when the supervisor was entered until it is left."""
+        return self._directory.folder
+
+    def subscribe(self, callback: Callable[[str, int], None]) -> None:
+        """Have `callback(name, pid)` called after a worker's process was reaped, whatever its end was."""
+        self._subscribers.append(callback)
+
     async def _start(self, name: str) -> tuple[Worker, Hello]:
-        log_file = None if self._foreground else _new_log_file(name)
         launch = self._launcher(name)
-        worker = Worker(launch, log_file, self._transport, self._deadlines, self._verbosity)
-        self._by_identity[worker.process.identity] = worker
+        await self._bury(name)
+        log_file = None if self._foreground else _new_log_file(name)
+        worker = Worker(
+            launch,
+            log_file,
+            self._transport,
+            self._deadlines,
+            self._verbosity,
+            on_gone=self._tell_end,
+            oom_kills=self._kernel_kills,
+        )
+        self._latest[name] = self._by_identity[worker.process.identity] = worker
         hello = await worker.start(self._lifeline)
+        self._on_event(Started(at=self.now(), worker=name, pid=hello.pid, device=launch.device))
         return worker, hello
+
+    async def _bury(self, name: str) -> None:
+        """See the last process of this name gone. RestartLimit where the next one may not follow yet."""
+        last = self._latest.get(name)
+        if last is None:
+            return
+        await self._restarts.admit(name, None if last.spent else last.failure)
+        # Only one at a time holds memory, files and the device under this name.
+        await last.stop()
+        self._by_identity.pop(last.process.identity, None)
+
+    def _tell_end(self, worker: Worker) -> None:
+        why = "" if worker.spent or worker.failure is None else worker.failure.message
+        pid = worker.process.pid
+        self._on_event(Ended(at=self.now(), worker=worker.name, pid=pid, why=why))
+        for callback in self._subscribers:
+            callback(worker.name, pid)
 
     async def _dispatch(self) -> None:
         while True:

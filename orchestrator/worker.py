@@ -1,45 +1,54 @@
-"""The orchestrator's handle on one worker: handshake, one task at a time, liveness.
+"""The orchestrator's handle on one worker: handshake, one request at a time, and how it ended.
 
-    new ──start──> starting ──Hello is right──> idle <──Result, Failed── running
-                      │                          │ └────────Run────────────^ │
-                      └── late, wrong, dead ──> failed <──dead, hung─────────┘
+    new ──start──> starting ──Hello is right──> idle <──Result, Loaded, Released, Failed── busy
+                      │                          │ └──────Run, Load, Grant, Release─────────^ │
+                      └── late, wrong, dead ──> failed <────────────dead, hung────────────────┘
+                                                spent  <── ended as asked: Release(exit), stop
 
-A worker that fails is ended and never used again; the supervisor starts a new one on the next need.
+One that failed or is spent is never used again; the supervisor starts a new one on the next need.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import signal
-import time
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Any
 
-from orchestrator.process import Launch, Lifeline, WorkerProcess, describe_exit, tail
+from orchestrator.handshake import refusal
+from orchestrator.lifetime import Lifetime, Surroundings
+from orchestrator.liveness import Deadlines
+from orchestrator.process import Launch, Lifeline, WorkerProcess
+from orchestrator.requests import Listener, Loading, Releasing, Reply, Request, Running
 from orchestrator.transport import Transport
 from shared_schema import SCHEMA_VERSION
 from shared_schema.errors import (
     AvatarError,
-    HandshakeRefused,
+    DeviceFailed,
     ProtocolError,
     WorkerCrashed,
     WorkerError,
     WorkerHung,
-    from_code,
 )
 from shared_schema.messages import (
     Cancel,
     Chunk,
     Failed,
+    Grant,
     Hello,
+    Load,
+    Loaded,
     Log,
     Message,
     Ping,
     Pong,
     Progress,
     Refused,
+    Release,
+    Released,
+    ReleaseMode,
     Result,
     Run,
     Shutdown,
@@ -47,48 +56,19 @@ from shared_schema.messages import (
     Welcome,
 )
 
-__all__ = ["Deadlines", "Listener", "Worker"]
+__all__ = ["Worker"]
+
+LAST_WORDS = 2.0
+"""Seconds in which the answer of a process that has left must arrive: it is in a socket's buffer."""
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Deadlines:
-    """Seconds without a sign of progress after which a worker counts as hung, by phase."""
-
-    starting: float = 180.0
-    loading: float = 600.0
-    running: float = 180.0
-    idle: float = 60.0
-    stopping: float = 5.0
-    ping_interval: float = 1.0
-
-    def of(self, phase: str) -> float:
-        """The deadline of a phase as workers name them."""
-        if phase == "idle":
-            return self.idle
-        return self.loading if phase.startswith("loading") else self.running
-
-
-class Listener(Protocol):
-    """Who wants to hear of a task while it runs."""
-
-    def progress(self, task: Task, progress: Progress) -> None:
-        """A task went on."""
-
-    def chunk(self, task: Task, chunk: Chunk, data: bytes) -> None:
-        """A piece of a result came ahead of it."""
-
-
-@dataclass
-class _Current:
-    task: Task
-    listener: Listener
-    answer: asyncio.Future[Result]
-
-
 class Worker:
-    """One worker process, from start to end."""
+    """One worker process, from start to end. Requests wait for each other; none crosses a running task.
+
+    `epoch` is that of the last grant, 0 before the first.
+    """
 
     def __init__(
         self,
@@ -97,34 +77,54 @@ class Worker:
         transport: Transport,
         deadlines: Deadlines,
         verbosity: str = "WARNING",
+        *,
+        on_gone: Callable[[Worker], None] = lambda _worker: None,
+        oom_kills: Callable[[], int] = lambda: 0,
     ) -> None:
-        """`log_file` None is the terminal; log records of `verbosity` and above are sent here too."""
+        """`log_file` None is the terminal; log records of `verbosity` and above are sent here too.
+
+        `on_gone` is called once the process was reaped, `oom_kills` counts what the kernel has ended for
+        want of memory.
+        """
         self.name = launch.name
-        self.phase = "starting"
-        self.process = WorkerProcess(launch, log_file)
-        self.failure: WorkerError | None = None
+        self.epoch = 0
         self._transport = transport
         self._deadlines = deadlines
         self._verbosity = verbosity
+        around = Surroundings(
+            self._ping, self._hear_of_end, lambda: on_gone(self), self._hear_last_words, oom_kills
+        )
+        self._life = Lifetime(launch, log_file, deadlines, around)
         self._hello: asyncio.Future[Hello] = asyncio.get_running_loop().create_future()
-        self._current: _Current | None = None
         self._busy = asyncio.Lock()
-        self._stopping = False
-        self._given_up = False
-        self._beats = 0
-        self._last_sign = time.monotonic()
-        self._watchers: list[asyncio.Task[None]] = []
+        self._request: Request[Any] | None = None
+
+    @property
+    def process(self) -> WorkerProcess:
+        """Its process."""
+        return self._life.process
+
+    @property
+    def phase(self) -> str:
+        """What it is at, in its own words."""
+        return self._life.liveness.phase
+
+    @property
+    def failure(self) -> WorkerError | None:
+        """Why it cannot be used any more; None while it can."""
+        return self._life.failure
+
+    @property
+    def spent(self) -> bool:
+        """Whether its end was asked for: then `failure` is no error."""
+        return self._life.spent
 
     async def start(self, lifeline: Lifeline) -> Hello:
         """Start the process and shake hands. WorkerError where it dies, is late, or is the wrong one."""
-        try:
-            await self.process.start(self._transport.endpoint, lifeline)
-        except OSError as error:
-            raise WorkerCrashed(f"The {self.name} worker could not be started: {error}.") from error
-        self._watchers = [asyncio.create_task(self._watch_exit()), asyncio.create_task(self._watch_signs())]
+        await self._life.start(self._transport.endpoint, lifeline)
         hello = await self._hello
-        await self._transport.send(self.process.identity, Welcome(SCHEMA_VERSION, self._verbosity))
-        self._sign("idle")
+        await self._tell(Welcome(SCHEMA_VERSION, self._verbosity, self.process.launch.profile))
+        self._life.liveness.sign("idle")
         return hello
 
     async def run(self, task: Task, listener: Listener) -> Result:
@@ -132,43 +132,152 @@ class Worker:
 
         Raises what the engine raised, or WorkerError where the worker died or hung.
         """
-        async with self._busy:
-            if self.failure is not None:
-                raise self.failure
-            answer: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-            self._current = _Current(task, listener, answer)
-            self._sign("waiting")
+        async with self._turn("waiting"):
+            request = self._request = Running(task, listener)
             try:
-                await self._transport.send(self.process.identity, Run(task))
+                await self._tell(Run(task))
                 # Shielded: the answer to the cancellation is still to come.
-                return await asyncio.shield(answer)
+                result = await asyncio.shield(request.answer)
             except asyncio.CancelledError:
-                await self._cancel(task, answer)
+                await self._cancel(request)
                 raise
-            finally:
-                self._current = None
-                self._sign("idle")
+            self._life.peak = max(self._life.peak, result.peaks.rss)
+            return result
+
+    async def load(self, engine: str) -> Loaded:
+        """Have an engine's weights brought into host memory. Raises what the engine did, or WorkerError."""
+        async with self._turn(f"loading {engine}"):
+            request = self._request = Loading(engine)
+            await self._tell(Load(engine))
+            return await asyncio.shield(request.answer)
+
+    async def grant(self, epoch: int, device: str, budget: int) -> None:
+        """Tell the worker that a device is its own: `device` is a UUID or "cpu", `budget` bytes to stay in.
+
+        Nothing answers. WorkerError where the worker is dead.
+        """
+        async with self._turn("idle"):
+            self.epoch = epoch
+            await self._tell(Grant(epoch, device, budget))
+
+    async def release(self, epoch: int, mode: ReleaseMode) -> Released:
+        """Have the device given back. After mode `exit` the process is gone, and the worker spent.
+
+        WorkerHung, and the process is ended, where no answer of this epoch comes in `Deadlines.releasing`.
+        """
+        async with self._turn("releasing"):
+            request = self._request = Releasing(epoch)
+            self._life.ending |= mode is ReleaseMode.EXIT
+            await self._tell(Release(epoch, mode))
+            limit = self._deadlines.releasing
+            try:
+                released = await asyncio.wait_for(asyncio.shield(request.answer), limit)
+            except TimeoutError:
+                late = f"The {self.name} worker did not give the device back within {limit:g} s."
+                raise await self._life.give_up(WorkerHung(late)) from None
+            if mode is ReleaseMode.EXIT and not await self.gone():
+                stays = f"The {self.name} worker gave the device back, but its process did not end."
+                raise self.fail(WorkerHung(stays))
+            return released
+
+    async def gone(self) -> bool:
+        """Wait until the process was reaped, at most `Deadlines.stopping`; whether it was."""
+        return await self._life.gone()
 
     async def ended(self) -> None:
-        """Wait until the worker is gone. Raises why."""
-        await asyncio.gather(*self._watchers)
-        if self.failure is not None:
-            raise self.failure
+        """Wait until the process is gone. Raises why, unless that was asked for."""
+        await self._life.ended()
+
+    def fail(self, error: WorkerError) -> WorkerError:
+        """Give up on this process, and kill it; whoever waits for it hears why. The reason in force."""
+        return self._life.fail(error)
 
     async def stop(self) -> None:
         """End the process: orderly while it listens, by force when it does not."""
-        self._stopping = True
-        if self.process.running:
-            if self.failure is None and self._hello.done():
-                await self._say_goodbye()
-            else:
-                self.process.signal_group(signal.SIGKILL)
-            await self.process.stop(self._deadlines.stopping)
-        for watcher in self._watchers:
-            watcher.cancel()
-        await asyncio.gather(*self._watchers, return_exceptions=True)
+        await self._life.stop(self._say_goodbye)
         if not self._hello.cancel() and not self._hello.cancelled():
             self._hello.exception()  # heard, even where nobody waits for it any more
+
+    async def deliver(self, message: Message | ProtocolError, bulk: list[bytes]) -> None:
+        """Take what this worker said. What answers no request of now is dropped."""
+        if isinstance(message, ProtocolError):
+            self.fail(ProtocolError(f"The {self.name} worker sent nonsense. {message.message}", message.hint))
+        elif isinstance(message, Hello):
+            await self._check(message)
+        elif isinstance(message, Pong):
+            self._life.liveness.hear(message)
+        elif isinstance(message, Log):
+            level = logging.getLevelNamesMapping().get(message.level, logging.WARNING)
+            log.log(level, "%s: %s", self.name, message.message)
+        elif isinstance(message, Reply):
+            self._take(message, bulk)
+        else:
+            self.fail(ProtocolError(f"The {self.name} worker sent {type(message).__name__} out of turn."))
+
+    def _take(self, reply: Reply, bulk: list[bytes]) -> None:
+        if isinstance(reply, Failed) and reply.code == DeviceFailed.code:
+            # Whoever it was for: no task of this process can use the device again.
+            what = f"The GPU failed the {self.name} worker while {self.phase}: {reply.message.rstrip('.')}."
+            where = f"Its log is {self.process.log}." if self.process.log else ""
+            self.fail(DeviceFailed(what, where, traceback=reply.traceback))
+        elif self._request is None or not self._request.hear(reply, bulk):
+            log.debug("Dropped a late %s of the %s worker.", type(reply).__name__, self.name)
+        elif isinstance(reply, Progress | Chunk):
+            self._life.liveness.sign(reply.phase if isinstance(reply, Progress) else self.phase)
+
+    async def _check(self, hello: Hello) -> None:
+        """Accept a Hello, or refuse it with the reason."""
+        error = refusal(hello, self.process.launch, self.process.token)
+        if error is not None:
+            await self._transport.send(self.process.identity, Refused(error.message))
+            self.fail(error)
+        elif not self._hello.done():
+            self._hello.set_result(hello)
+
+    @asynccontextmanager
+    async def _turn(self, phase: str) -> AsyncIterator[None]:
+        """A request's turn: after those before it. Raises `failure` where the worker has one."""
+        async with self._busy:
+            if self.failure is not None:
+                raise self.failure
+            liveness = self._life.liveness
+            liveness.occupied = True
+            liveness.sign(phase)
+            try:
+                yield
+            finally:
+                answered = self._request is None or self._request.answer.done()
+                self._request = None
+                liveness.occupied = False
+                # Where nobody waits for the answer any more, the request still has its phase's deadline.
+                if answered and self.failure is None:
+                    liveness.sign("idle")
+
+    async def _tell(self, message: Message) -> None:
+        """Send. Where nobody is there any more, raises what ended the process."""
+        try:
+            await self._transport.send(self.process.identity, message)
+        except WorkerCrashed as error:
+            await self.gone()
+            raise self.fail(error) from None
+
+    async def _cancel(self, request: Running) -> None:
+        """Ask the worker to stop its task, and end it where it does not listen."""
+        if request.answer.done() or self.failure is not None:
+            return
+        try:
+            await self._tell(Cancel(request.task.id, request.task.attempt))
+            await asyncio.wait_for(asyncio.shield(request.answer), self._deadlines.stopping)
+        except TimeoutError:
+            self.fail(WorkerHung(f"The {self.name} worker did not stop when its task was cancelled."))
+        except AvatarError as error:
+            log.debug("The cancelled task %s ended: %s", request.task.id, error)
+
+    async def _ping(self, number: int) -> None:
+        try:
+            await self._transport.send(self.process.identity, Ping(number))
+        except WorkerCrashed:
+            log.debug("The %s worker hung up; its exit will be reported.", self.name)
 
     async def _say_goodbye(self) -> None:
         try:
@@ -176,138 +285,16 @@ class Worker:
         except WorkerCrashed:
             log.debug("The %s worker was gone before it was told to stop.", self.name)
 
-    async def deliver(self, message: Message | ProtocolError, bulk: list[bytes]) -> None:
-        """Take what this worker said. Answers to a task that is not the current one are dropped."""
-        if isinstance(message, ProtocolError):
-            self.fail(ProtocolError(f"The {self.name} worker sent nonsense. {message.message}", message.hint))
-        elif isinstance(message, Hello):
-            await self._check(message)
-        elif isinstance(message, Pong):
-            self._hear_pong(message)
-        elif isinstance(message, Log):
-            log.log(
-                logging.getLevelNamesMapping().get(message.level, 30), "%s: %s", self.name, message.message
-            )
-        elif isinstance(message, Progress | Chunk | Result | Failed):
-            self._answer(message, bulk)
-        else:
-            self.fail(ProtocolError(f"The {self.name} worker sent {type(message).__name__} out of turn."))
+    async def _hear_last_words(self) -> None:
+        """What a process said before it left may be heard after its exit was seen."""
+        if self._request is not None:
+            await asyncio.wait({self._request.answer}, timeout=LAST_WORDS)
 
-    def _hear_pong(self, pong: Pong) -> None:
-        """A beat is a sign of progress. To be idle is one too, unless there is a task to do."""
-        waiting = pong.phase == "idle" and self._current is None
-        if pong.beats != self._beats or waiting:
-            self._beats = pong.beats
-            # Sent before the task arrived, "idle" says nothing about it.
-            self._sign(self.phase if pong.phase == "idle" and not waiting else pong.phase)
-
-    def _answer(self, message: Progress | Chunk | Result | Failed, bulk: list[bytes]) -> None:
-        current = self._current
-        if current is None or (message.task_id, message.attempt) != (current.task.id, current.task.attempt):
-            log.debug("Dropped a late %s of %s.", type(message).__name__, message.task_id)
-            return
-        if isinstance(message, Progress):
-            self._sign(message.phase)
-            current.listener.progress(current.task, message)
-        elif isinstance(message, Chunk):
-            self._sign(self.phase)
-            current.listener.chunk(current.task, message, bulk[0] if bulk else b"")
-        elif current.answer.done():
-            log.debug("Dropped a second answer to %s.", message.task_id)
-        elif isinstance(message, Result):
-            current.answer.set_result(message)
-        else:
-            current.answer.set_exception(
-                from_code(message.code, message.message, message.hint, message.traceback)
-            )
-
-    async def _check(self, hello: Hello) -> None:
-        """Accept a Hello, or refuse it with both sides' values in the reason."""
-        launch = self.process.launch
-        reason = ""
-        if hello.token != self.process.token:
-            reason = f"A stranger said Hello as the {self.name} worker."
-        elif hello.schema != SCHEMA_VERSION:
-            reason = (
-                f"The {self.name} worker speaks schema {hello.schema}, the orchestrator {SCHEMA_VERSION}."
-            )
-        elif hello.worker != self.name:
-            reason = f"The {self.name} environment holds the {hello.worker} worker."
-        elif launch.python and not hello.python.startswith(f"{launch.python}."):
-            reason = f"The {self.name} worker runs on Python {hello.python}; it must be {launch.python}."
-        elif launch.lock and hello.lock and launch.lock != hello.lock:
-            reason = f"The {self.name} environment was installed from another lock than the checkout's."
-        if not reason:
-            if not self._hello.done():
-                self._hello.set_result(hello)
-            return
-        await self._transport.send(self.process.identity, Refused(reason))
-        self.fail(HandshakeRefused(reason, f"Run `avatar envs sync {self.name}`."))
-
-    async def _cancel(self, task: Task, answer: asyncio.Future[Result]) -> None:
-        """Ask the worker to stop its task, and end it where it does not listen."""
-        if answer.done() or self.failure is not None:
-            return
-        try:
-            await self._transport.send(self.process.identity, Cancel(task.id, task.attempt))
-            await asyncio.wait_for(asyncio.shield(answer), self._deadlines.stopping)
-        except TimeoutError:
-            self.fail(WorkerHung(f"The {self.name} worker did not stop when its task was cancelled."))
-        except AvatarError as error:
-            log.debug("The cancelled task %s ended: %s", task.id, error)
-
-    def _sign(self, phase: str) -> None:
-        self.phase = phase
-        self._last_sign = time.monotonic()
-
-    def fail(self, error: WorkerError) -> None:
-        """Give up on this process; whoever waits for it hears why."""
-        if self.failure is not None:
-            return
-        error.traceback = error.traceback or tail(self.process.log)
-        self.failure = error
-        self.process.signal_group(signal.SIGKILL)
+    def _hear_of_end(self, error: WorkerError) -> None:
         if not self._hello.done():
             self._hello.set_exception(error)
-        if self._current is not None and not self._current.answer.done():
-            self._current.answer.set_exception(error)
-
-    async def _watch_exit(self) -> None:
-        status = await self.process.wait()
-        if self._stopping or self._given_up:
-            return
-        hint = f"Its log is {self.process.log}." if self.process.log else ""
-        if -status == signal.SIGKILL:
-            hint = f"Nobody here did that: most likely the host ran out of memory. {hint}".strip()
-        self.fail(WorkerCrashed(f"The {self.name} worker {describe_exit(status)} while {self.phase}.", hint))
-
-    async def _watch_signs(self) -> None:
-        """Ping, and find the worker hung where its phase's deadline passes without a sign of progress."""
-        sequence = 0
-        while self.failure is None:
-            await asyncio.sleep(self._deadlines.ping_interval)
-            starting = not self._hello.done()
-            deadline = self._deadlines.starting if starting else self._deadlines.of(self.phase)
-            if time.monotonic() - self._last_sign > deadline:
-                await self._give_up(deadline)
-            elif not starting:
-                sequence += 1
-                await self._ping(sequence)
-
-    async def _ping(self, sequence: int) -> None:
-        try:
-            await self._transport.send(self.process.identity, Ping(sequence))
-        except WorkerCrashed:
-            log.debug("The %s worker hung up; its exit will be reported.", self.name)
-
-    async def _give_up(self, deadline: float) -> None:
-        self._given_up = True
-        # Its faulthandler writes every thread's stack to the log, even while native code hangs.
-        self.process.signal_group(signal.SIGUSR1)
-        await asyncio.sleep(min(1.0, self._deadlines.ping_interval))
-        where = f"Its stack is in {self.process.log}." if self.process.log else ""
-        self.fail(
-            WorkerHung(
-                f"The {self.name} worker made no progress for {deadline:g} s while {self.phase}.", where
-            )
-        )
+        if isinstance(self._request, Releasing) and self.spent:
+            # Its process is gone: so is all that it held, said or not.
+            self._request.settle(Released(self._request.epoch, 0, 0))
+        elif self._request is not None:
+            self._request.fail(error)

@@ -1,11 +1,12 @@
 """The engine contract: four verbs, the same in every worker.
 
-    out ── load ──> host (weights in memory) ── run ──> host
-     ^                 │  offload: leave the device, stay in host memory
-     └──── unload ─────┘
+    out ── load ──> host (weights in memory) ── run ──> device, or host without a GPU
+     ^                 │  ^                               │
+     └──── unload ─────┘  └─────────── offload ───────────┘
 
 An engine is one class. `availability` is asked of the class, cheaply and without its heavy imports;
-an instance is made once per process. `run` is called with one task at a time, in the main thread.
+an instance is made when it is first needed, and again after `unload`. `run` is called with one task at
+a time, in the main thread. One that uses torch moves its weights with `shared_schema.residence`.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from typing import ClassVar
 import msgspec
 
 from shared_schema.errors import Cancelled, InputError
-from shared_schema.messages import Artifact, FileRef, Task
+from shared_schema.messages import Artifact, FileRef, Memory, Profile, Task
 from shared_schema.stages import Outcome, Stage
 
 __all__ = ["Availability", "Context", "Engine", "file_reference"]
@@ -45,6 +46,10 @@ class Engine(ABC):
     `languages` are the BCP 47 tags it speaks; `needs` the input files without which it cannot work.
     A worker lists its engines best first: of those that are ready and whose needs are met, the
     first is taken.
+
+    `host` and `gpu` state, from measurement and with a margin, what its process holds while it works and
+    what remains when the engine has left. The orchestrator plans by them, and measures: a worker that
+    keeps more than its context is ended. `gpu` is None for an engine that never uses one.
     """
 
     name: ClassVar[str]
@@ -53,6 +58,8 @@ class Engine(ABC):
     summary: ClassVar[str]
     languages: ClassVar[tuple[str, ...]] = ()
     needs: ClassVar[tuple[str, ...]] = ()
+    host: ClassVar[Memory]
+    gpu: ClassVar[Memory | None] = None
 
     @classmethod
     def availability(cls) -> Availability:
@@ -60,26 +67,34 @@ class Engine(ABC):
         return Availability(ready=True)
 
     def load(self) -> None:  # noqa: B027 - an engine without weights has nothing to load
-        """Bring the weights into host memory."""
+        """Bring the weights into host memory. Touches no GPU: none has been granted yet."""
 
     @abstractmethod
     def run(self, task: Task, context: Context) -> Outcome:
         """Do one task: read `context.input(...)`, write `context.output(...)`, report progress.
 
+        It computes on `context.device`, within `context.budget` and as `context.profile` says, and may stay
+        on the device afterwards.
         Raises an `AvatarError` for what the user can mend, `Cancelled` out of `context.check()`.
         """
 
     def offload(self) -> None:  # noqa: B027 - an engine that never takes a device has nothing to give back
-        """Leave the device; stay in host memory."""
+        """Leave the device; stay in host memory.
+
+        Afterwards the process holds at most `gpu.context` on it. Called after tasks that failed too, and
+        again when there is nothing left to do: then it must cost nothing.
+        """
 
     def unload(self) -> None:  # noqa: B027 - as above
-        """Forget the weights."""
+        """Forget the weights, here and on the device. The instance is not used again."""
 
 
 class Context:
-    """What a running engine may ask of its worker: its files, progress, cancellation, chunks.
+    """What a running engine may ask of its worker: its files, its device, progress, cancellation, chunks.
 
-    `clock` gives monotonic seconds; the remaining time is estimated from the rate since the phase began.
+    `device` is torch's name of where to compute, "cpu" or "cuda"; `budget` the bytes that the process may
+    hold there, 0 where nobody said; `profile` how to use it. `clock` gives monotonic seconds; the
+    remaining time is estimated from the rate since the phase began.
     """
 
     def __init__(
@@ -90,8 +105,14 @@ class Context:
         chunk: ChunkSink = lambda _name, _data, _last: None,
         cancelled: threading.Event | None = None,
         clock: Callable[[], float] = time.monotonic,
+        device: str = "cpu",
+        budget: int = 0,
+        profile: Profile = Profile(),  # noqa: B008 - immutable
     ) -> None:
         self.task = task
+        self.device = device
+        self.budget = budget
+        self.profile = profile
         self.log = logging.getLogger(f"engine.{task.engine}")
         self.timings: dict[str, float] = {}
         self._folder = Path(task.folder)
@@ -123,6 +144,8 @@ class Context:
     def output(self, name: str, filename: str) -> Path:
         """The path at which to write the artifact `name`; what is written there is part of the result."""
         path = self._folder / filename
+        if name not in self._outputs:
+            path.unlink(missing_ok=True)  # what an attempt that was killed has left is no result of this one
         self._outputs[name] = path
         return path
 

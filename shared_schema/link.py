@@ -10,7 +10,9 @@ A pong only proves that this thread runs. What the main thread is at, and whethe
 
 from __future__ import annotations
 
+import contextlib
 import queue
+import signal
 import socket
 import threading
 from collections import OrderedDict
@@ -19,7 +21,7 @@ import zmq
 
 from shared_schema import codec, limits
 from shared_schema.errors import ProtocolError
-from shared_schema.messages import Cancel, Message, Ping, Pong
+from shared_schema.messages import Cancel, Message, Ping, Pong, Shutdown
 
 __all__ = ["Link"]
 
@@ -39,7 +41,11 @@ class Link:
         self._lock = threading.Lock()
         self._wake_reader, self._wake_writer = socket.socketpair()
         self._wake_reader.setblocking(False)
+        self._wake_writer.setblocking(False)
         self._closing = threading.Event()
+        self.terminated = False
+        """Whether the signal of `end_on` has come."""
+        self._ending: signal.Signals | None = None
         self._context = zmq.Context()
         self._thread = threading.Thread(
             target=self._serve, args=(endpoint, identity), name="link", daemon=True
@@ -49,7 +55,7 @@ class Link:
     def send(self, message: Message, *bulk: bytes) -> None:
         """Queue a message; waits while the orchestrator is behind by a full queue."""
         self._outbox.put(codec.encode(message, *bulk))
-        self._wake_writer.send(b"\0")
+        self._wake()
 
     def receive(self) -> Message:
         """The next message that is the main thread's business; ProtocolError for bytes that are none."""
@@ -67,14 +73,29 @@ class Link:
         """The event that is set once this attempt is cancelled, be it before or after this call."""
         with self._lock:
             event = self._cancellations.setdefault((task_id, attempt), threading.Event())
+            if self.terminated:
+                event.set()
             while len(self._cancellations) > REMEMBERED_ATTEMPTS:
                 self._cancellations.popitem(last=False)
             return event
 
+    def end_on(self, number: signal.Signals) -> None:
+        """Have a signal cancel every task, and let `receive` give a Shutdown. Call it in the main thread.
+
+        The kernel may interrupt any thread, and the main one may sit in native code; so the number goes
+        through the descriptor on which our own thread waits, and the handler only has to be there.
+        """
+        self._ending = number
+        signal.set_wakeup_fd(self._wake_writer.fileno(), warn_on_full_buffer=False)
+        signal.signal(number, lambda _number, _frame: None)
+
     def close(self) -> None:
-        """Send what is queued, then close the socket."""
+        """Send what is queued, then close the socket. A signal of `end_on` is ignored from now on."""
+        if self._ending:
+            signal.signal(self._ending, signal.SIG_IGN)
+            signal.set_wakeup_fd(-1)
         self._closing.set()
-        self._wake_writer.send(b"\0")
+        self._wake()
         self._thread.join()
         self._context.term()
         self._wake_reader.close()
@@ -96,11 +117,25 @@ class Link:
             if dealer in ready:
                 self._take(dealer)
             if self._wake_reader.fileno() in ready:
-                self._wake_reader.recv(4096)
+                woken_by = self._wake_reader.recv(4096)
+                if self._ending is not None and self._ending in woken_by:
+                    self._end_tasks()
                 self._flush(dealer)
                 if self._closing.is_set():
                     break
         dealer.close()
+
+    def _wake(self) -> None:
+        """Have our thread look. What is still unread in a full buffer wakes it as well."""
+        with contextlib.suppress(BlockingIOError):
+            self._wake_writer.send(b"\0")
+
+    def _end_tasks(self) -> None:
+        with self._lock:
+            self.terminated = True
+            for event in self._cancellations.values():
+                event.set()
+        self._inbox.put(Shutdown())
 
     def _flush(self, dealer: zmq.Socket[bytes]) -> None:
         while True:

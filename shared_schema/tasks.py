@@ -5,19 +5,26 @@ from __future__ import annotations
 import errno
 import logging
 import pdb  # noqa: T100 - the `--pdb` option is for it
-import resource
-import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable
-from pathlib import Path
+from typing import Any
 
+from shared_schema import accounts
+from shared_schema.device_errors import translate
 from shared_schema.engine import Context, Engine
-from shared_schema.errors import AvatarError, EngineFailed, EngineUnavailable, EngineUnknown, OutputError
-from shared_schema.messages import Chunk, Failed, Peaks, Progress, ReleaseMode, Result, Task
+from shared_schema.errors import (
+    AvatarError,
+    EngineFailed,
+    EngineUnavailable,
+    EngineUnknown,
+    OutputError,
+    ProtocolError,
+)
+from shared_schema.messages import Chunk, Failed, Peaks, Profile, Progress, ReleaseMode, Result, Task
 
-__all__ = ["Bench", "as_failure", "peak_resident_bytes", "resident_bytes"]
+__all__ = ["Bench", "as_failure"]
 
 log = logging.getLogger("worker")
 
@@ -26,12 +33,28 @@ PROGRESS_INTERVAL = 0.1
 
 
 class Bench:
-    """The engines of one worker, each made and loaded once. `beat` is told every sign of progress."""
+    """The engines of one worker, each made and loaded once. `beat` is told every sign of progress.
 
-    def __init__(self, engines: list[type[Engine]], beat: Callable[[str], None]) -> None:
+    `sees` is the UUID of the one GPU that this process can use, or "cpu"; `profile` what its tasks are
+    told of how to use the device.
+    """
+
+    def __init__(
+        self, engines: list[type[Engine]], beat: Callable[[str], None], *, sees: str = accounts.HOST
+    ) -> None:
+        self.profile = Profile()
         self._types = {engine.name: engine for engine in engines}
         self._loaded: dict[str, Engine] = {}
         self._beat = beat
+        self._sees = sees
+        self._granted = accounts.HOST
+        self._budget = 0
+
+    def grant(self, device: str, budget: int) -> None:
+        """Use a device within `budget` bytes from now on; ProtocolError for one that is not seen here."""
+        if device not in {accounts.HOST, self._sees}:
+            raise ProtocolError(f"This worker sees {self._sees} and was granted {device}.")
+        self._granted, self._budget = device, budget
 
     def engine(self, name: str) -> Engine:
         """The engine of this name, loaded. EngineUnknown or EngineUnavailable where that cannot be."""
@@ -54,6 +77,7 @@ class Bench:
     def run(self, task: Task, cancelled: threading.Event, send: Callable[..., None]) -> Result:
         """Do a task, reporting through `send(message, *bulk)`; on failure its half-made files are removed."""
         began = time.monotonic()
+        accounts.reset_peaks()
         log.info("Task %s: %s with seed %d, %s", task.id, task.engine, task.seed, task.params)
         self._beat(f"starting {task.engine}")
         reporter = _Reporter(task, send, self._beat)
@@ -61,7 +85,10 @@ class Bench:
             reporter.progress("loading", 0, 0, None)
         engine = self.engine(task.engine)
         loading = time.monotonic() - began
-        context = Context(task, progress=reporter.progress, chunk=reporter.chunk, cancelled=cancelled)
+        self._make_room_for(engine)
+        context = self._context(
+            engine, task, progress=reporter.progress, chunk=reporter.chunk, cancelled=cancelled
+        )
         try:
             context.check()
             outcome = engine.run(task, context)
@@ -76,7 +103,7 @@ class Bench:
             context.artifacts(),
             outcome,
             {"loading": loading, **context.timings, "total": time.monotonic() - began},
-            Peaks(rss=peak_resident_bytes()),
+            _peaks(),
         )
 
     def run_alone(self, task: Task) -> Result:
@@ -86,21 +113,55 @@ class Bench:
     def debug(self, task: Task) -> Result:
         """Do a task under the debugger, stopped at the first line of the engine's `run`."""
         engine = self.engine(task.engine)
-        context = Context(task)
+        context = self._context(engine, task)
         outcome = pdb.Pdb().runcall(engine.run, task, context)
         if outcome is None:
             raise EngineFailed("The debugger was left before the task was done.")
-        return Result(task.id, task.attempt, context.artifacts(), outcome, {}, Peaks(peak_resident_bytes()))
+        return Result(task.id, task.attempt, context.artifacts(), outcome, {}, _peaks())
 
-    def release(self, mode: ReleaseMode) -> None:
-        """Have every loaded engine leave the device, or memory altogether."""
-        for engine in self._loaded.values():
-            if mode is ReleaseMode.OFFLOAD:
+    def release(self, mode: ReleaseMode) -> tuple[int, int]:
+        """Have every engine leave the device, or memory altogether, and end the grant.
+
+        Bytes that this process held of the granted device before and after, by its own account. With
+        EXIT nothing is done: the end of the process frees all, and cannot fail.
+        """
+        before = accounts.held(self._granted)
+        if mode is ReleaseMode.EXIT:
+            return before, 0
+        if mode is ReleaseMode.OFFLOAD:
+            for engine in self._loaded.values():
                 engine.offload()
-            else:
-                engine.unload()
-        if mode is not ReleaseMode.OFFLOAD:
-            self._loaded.clear()
+        while mode is ReleaseMode.UNLOAD and self._loaded:
+            self._loaded.popitem()[1].unload()
+        accounts.give_back()
+        after = accounts.held(self._granted)
+        self._granted, self._budget = accounts.HOST, 0
+        return before, after
+
+    def make_room(self) -> None:
+        """Have every engine leave the device, after a want of memory; the grant stays."""
+        for engine in self._loaded.values():
+            engine.offload()
+        accounts.give_back()
+
+    def _make_room_for(self, engine: Engine) -> None:
+        """One engine of a worker is on the device at a time."""
+        if engine.gpu is None:
+            return
+        for other in self._loaded.values():
+            if other is not engine and other.gpu is not None:
+                other.offload()
+
+    def _context(self, engine: Engine, task: Task, **sinks: Any) -> Context:
+        on_host = self._granted == accounts.HOST
+        if engine.gpu is None and not on_host:
+            return Context(task, profile=self.profile, **sinks)
+        device = "cpu" if on_host else "cuda"
+        return Context(task, device=device, budget=self._budget, profile=self.profile, **sinks)
+
+
+def _peaks() -> Peaks:
+    return Peaks(accounts.peak_resident_bytes(), accounts.peak_gpu_bytes())
 
 
 class _Reporter:
@@ -134,21 +195,8 @@ def as_failure(error: Exception, task_id: str, attempt: int) -> Failed:
     trace = "".join(traceback.format_exception(error))[-50_000:]
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         error = OutputError("The disk is full.", "Free some space, or set AVATAR_HOME to a roomier disk.")
-    if isinstance(error, AvatarError):
-        return Failed(task_id, attempt, error.code, error.message, error.hint, trace)
-    if isinstance(error, MemoryError):
-        return Failed(task_id, attempt, EngineFailed.code, "The host ran out of memory.", "", trace)
+    known = translate(error) or error
+    if isinstance(known, AvatarError):
+        return Failed(task_id, attempt, known.code, known.message, known.hint, trace)
     message = f"An unforeseen {type(error).__name__}: {error}"[:2000]
     return Failed(task_id, attempt, EngineFailed.code, message, "", trace)
-
-
-def resident_bytes() -> int:
-    """Bytes of physical memory that this process holds now (proc_pid_statm(5)); 0 where /proc is absent."""
-    statm = Path("/proc/self/statm")
-    return int(statm.read_text().split()[1]) * resource.getpagesize() if statm.exists() else 0
-
-
-def peak_resident_bytes() -> int:
-    """The most physical memory this process ever held; ru_maxrss is in KiB, on macOS in bytes."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import argparse
 import faulthandler
+import gc
 import importlib
 import json
 import logging
 import os
 import platform
+import re
 import signal
 import sys
 import time
@@ -23,12 +25,14 @@ from pathlib import Path
 
 import msgspec
 
-from shared_schema import SCHEMA_VERSION, STAMP_NAME, lifeline
+from shared_schema import SCHEMA_VERSION, STAMP_NAME, accounts, lifeline
+from shared_schema.device_errors import DEVICE_FAILED_STATUS
 from shared_schema.engine import Engine
-from shared_schema.errors import AvatarError, Cancelled, ProtocolError
+from shared_schema.errors import AvatarError, Cancelled, DeviceFailed, OutOfMemory, ProtocolError
 from shared_schema.link import Link
 from shared_schema.messages import (
     EngineInfo,
+    Failed,
     Grant,
     Hello,
     Load,
@@ -44,11 +48,17 @@ from shared_schema.messages import (
     Task,
     Welcome,
 )
-from shared_schema.tasks import Bench, as_failure, resident_bytes
+from shared_schema.tasks import Bench, as_failure
 
-__all__ = ["TOKEN_VARIABLE", "main"]
+__all__ = ["TERMINATED_STATUS", "TOKEN_VARIABLE", "main"]
 
 TOKEN_VARIABLE = "AVATAR_WORKER_TOKEN"  # noqa: S105 - the name of a variable, not its value
+
+_UUID = re.compile(r"(GPU|MIG)-[0-9A-Za-z/-]+")
+"""How NVML and CUDA name one GPU, or one part of it."""
+
+TERMINATED_STATUS = 128 + signal.SIGTERM
+"""Exit status of a worker that ended orderly because of SIGTERM."""
 
 log = logging.getLogger("worker")
 
@@ -60,28 +70,42 @@ class Worker:
         self._name = name
         self._engines = engines
         self._link = link
-        self._bench = Bench(engines, link.beat)
+        self._device = visible_device()
+        self._bench = Bench(engines, link.beat, sees=self._device)
+        self._lost = False
 
     def serve(self) -> int:
         """Shake hands, then answer; the process's exit status."""
-        self._link.send(_hello(self._name, self._engines))
+        self._link.send(_hello(self._name, self._engines, self._device))
         log.info("%s worker, Python %s, process %d.", self._name, platform.python_version(), os.getpid())
         answer = self._link.receive()
+        if isinstance(answer, Shutdown):
+            return self._goodbye()
         if isinstance(answer, Refused):
             log.error("The orchestrator refused this worker: %s", answer.reason)
             return 4
         if not isinstance(answer, Welcome):
             raise ProtocolError(f"The orchestrator answered Hello with {type(answer).__name__}.")
+        self._bench.profile = answer.profile
         _forward_logs(self._link, answer.verbosity)
         while True:
             self._link.beat("idle")
             message = self._link.receive()
             if isinstance(message, Shutdown):
-                return 0
+                return self._goodbye()
             if isinstance(message, Release) and message.mode is ReleaseMode.EXIT:
-                self._link.send(Released(message.epoch, resident_bytes(), 0))
+                self._release(message)
                 return 0
             self._answer(message)
+            if self._lost:
+                log.warning("The GPU failed this process, which ends for it: its context is lost.")
+                return DEVICE_FAILED_STATUS
+
+    def _goodbye(self) -> int:
+        if not self._link.terminated:
+            return 0
+        log.info("Ended by SIGTERM.")
+        return TERMINATED_STATUS
 
     def _answer(self, message: Message) -> None:
         if isinstance(message, Run):
@@ -91,6 +115,7 @@ class Worker:
         elif isinstance(message, Release):
             self._release(message)
         elif isinstance(message, Grant):
+            self._bench.grant(message.device, message.bytes)
             log.info("Granted %s for epoch %d.", message.device, message.epoch)
         else:
             raise ProtocolError(f"A worker does not take {type(message).__name__}.")
@@ -101,9 +126,11 @@ class Worker:
             result = self._bench.run(task, cancelled, self._link.send)
         except Exception as error:
             log.info("Task %s failed.", task.id, exc_info=not isinstance(error, AvatarError))
-            self._link.send(as_failure(error, task.id, task.attempt))
+            failure = as_failure(error, task.id, task.attempt)
         else:
             self._link.send(result)
+            return
+        self._tell(failure)
 
     def _load(self, engine: str) -> None:
         began = time.monotonic()
@@ -111,14 +138,30 @@ class Worker:
             self._bench.engine(engine)
         except Exception as error:
             log.exception("Loading %s failed.", engine)
-            self._link.send(as_failure(error, "", 0))
+            failure = as_failure(error, "", 0)
         else:
             self._link.send(Loaded(engine, time.monotonic() - began))
+            return
+        self._tell(failure)
+
+    def _tell(self, failure: Failed) -> None:
+        """Answer with a failure. Called when its exception is let go of, and with it what its frames held."""
+        if self._link.terminated:
+            return  # nobody cancelled the task: the exit that follows says what happened
+        self._lost = failure.code == DeviceFailed.code
+        if failure.code == OutOfMemory.code:
+            gc.collect()
+            try:
+                # The next task shall find the memory that this one could not get.
+                self._bench.make_room()
+            except Exception:
+                log.exception("An engine could not leave the device.")
+                self._lost = True
+        self._link.send(failure)
 
     def _release(self, message: Release) -> None:
-        before = resident_bytes()
-        self._bench.release(message.mode)
-        self._link.send(Released(message.epoch, before, resident_bytes()))
+        self._link.beat("releasing")
+        self._link.send(Released(message.epoch, *self._bench.release(message.mode)))
 
 
 class _LogForwarder(logging.Handler):
@@ -136,7 +179,13 @@ def _forward_logs(link: Link, level: str) -> None:
     logging.getLogger().addHandler(_LogForwarder(link, level))
 
 
-def _hello(name: str, engines: list[type[Engine]]) -> Hello:
+def visible_device() -> str:
+    """The UUID of the one GPU that CUDA shows to this process; "cpu" where it may show others, or none."""
+    named = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    return named if _UUID.fullmatch(named) else accounts.HOST
+
+
+def _hello(name: str, engines: list[type[Engine]], device: str) -> Hello:
     return Hello(
         worker=name,
         token=os.environ.get(TOKEN_VARIABLE, ""),
@@ -144,7 +193,7 @@ def _hello(name: str, engines: list[type[Engine]]) -> Hello:
         schema=SCHEMA_VERSION,
         python=platform.python_version(),
         lock=_lock_digest(),
-        device="cpu",
+        device=device,
         engines=[describe(engine) for engine in engines],
     )
 
@@ -162,6 +211,8 @@ def describe(engine: type[Engine]) -> EngineInfo:
         remedy=available.remedy,
         languages=list(engine.languages),
         needs=list(engine.needs),
+        host=engine.host,
+        gpu=engine.gpu,
     )
 
 
@@ -178,7 +229,9 @@ def _run_request(path: Path, engines: list[type[Engine]], *, debug: bool) -> int
     except (OSError, msgspec.MsgspecError) as error:
         print(f"{path} is not a task: {error}", file=sys.stderr)
         return 2
-    bench = Bench(engines, lambda phase: log.debug("%s", phase))
+    device = visible_device()
+    bench = Bench(engines, lambda phase: log.debug("%s", phase), sees=device)
+    bench.grant(device, 0)
     attempt = bench.debug if debug else bench.run_alone
     try:
         result = attempt(task)
@@ -218,8 +271,11 @@ def main(name: str, module: str) -> None:
     if arguments.request:
         sys.exit(_run_request(arguments.request, engines, debug=arguments.pdb))
     link = Link(arguments.endpoint, (arguments.identity or f"{name}-{os.getpid()}").encode())
+    link.end_on(signal.SIGTERM)
     try:
         status = Worker(name, engines, link).serve()
     finally:
         link.close()
+    if status == DEVICE_FAILED_STATUS:
+        os._exit(status)  # a lost context may hang or abort in what libraries do at exit
     sys.exit(status)

@@ -15,6 +15,7 @@ from orchestrator.process import Launch, Lifeline, WorkerProcess
 from orchestrator.rundir import RunDirectory
 from orchestrator.transport import Transport
 from shared_schema import SCHEMA_VERSION
+from shared_schema.device_errors import DEVICE_FAILED_STATUS
 from shared_schema.errors import WorkerCrashed
 from shared_schema.messages import (
     Failed,
@@ -26,14 +27,18 @@ from shared_schema.messages import (
     Message,
     Ping,
     Pong,
+    Progress,
     Refused,
     Release,
     Released,
     ReleaseMode,
+    Run,
     Shutdown,
+    Task,
     Welcome,
 )
-from tests.support.bed import FAKE
+from shared_schema.stages import SpeechParams, Stage
+from tests.support.bed import FAKE, HEARD
 
 LAUNCH = Launch("tts", (sys.executable, str(FAKE)))
 
@@ -126,6 +131,14 @@ def test_it_takes_a_grant_and_gives_it_back_with_the_bytes_it_holds(tmp_path: Pa
     converse(tmp_path, script)
 
 
+def test_a_grant_of_a_gpu_that_it_does_not_see_ends_it_with_the_reason(tmp_path: Path) -> None:
+    async def script(talk: Talk) -> None:
+        await talk.say(Grant(1, "GPU-2"))
+        assert await talk.ends() != 0
+
+    assert "was granted GPU-2" in converse(tmp_path, script)
+
+
 def test_one_that_is_refused_says_why_and_ends(tmp_path: Path) -> None:
     async def script(talk: Talk) -> None:
         await talk.say(Refused("Schema 2 is not schema 1."))
@@ -177,3 +190,18 @@ def test_a_message_that_is_too_large_never_arrives(tmp_path: Path) -> None:
             transport.close()
 
     asyncio.run(scenario())
+
+
+def test_one_whose_gpu_failed_it_answers_and_then_ends_itself(tmp_path: Path) -> None:
+    (tmp_path / HEARD).touch()
+
+    async def script(talk: Talk) -> None:
+        task = Task("t1", 1, Stage.SPEECH, "fake", str(tmp_path), {}, SpeechParams("assertion"))
+        answer = await talk.ask(Run(task))
+        while isinstance(answer, Progress):
+            answer = await talk.hear()
+        assert isinstance(answer, Failed)
+        assert answer.code == "device-failed"
+        assert await talk.ends() == DEVICE_FAILED_STATUS
+
+    assert "The GPU failed this process" in converse(tmp_path, script)

@@ -14,6 +14,7 @@ from shared_schema.errors import (
     AvatarError,
     EngineFailed,
     HandshakeRefused,
+    OutOfMemory,
     OutputError,
     ProtocolError,
     TextError,
@@ -177,7 +178,7 @@ def test_answers_to_other_attempts_are_dropped_and_a_changed_file_is_noticed(bed
         ("refuse", TextError, "The text is odd."),
         ("bug", EngineFailed, "unforeseen ValueError: nobody foresaw this"),
         ("full", OutputError, "disk is full"),
-        ("memory", EngineFailed, "out of memory"),
+        ("memory", OutOfMemory, "host ran out of memory"),
     ],
 )
 def test_after_an_engine_s_error_the_same_process_goes_on(

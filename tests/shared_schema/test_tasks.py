@@ -111,6 +111,13 @@ def test_a_failed_task_leaves_no_half_file(task: Task, monkeypatch: pytest.Monke
     assert not (Path(task.folder) / "speech.wav").exists()
 
 
+def test_what_a_killed_attempt_left_is_no_result_of_the_next(task: Task) -> None:
+    (Path(task.folder) / "timings.jsonl").write_text("half")
+    context = Context(task)
+    assert not context.output("timings", "timings.jsonl").exists()
+    assert context.artifacts() == []
+
+
 def test_a_cancelled_task_ends_at_its_next_report(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
     cancelled = threading.Event()
 
@@ -176,7 +183,7 @@ def test_chunks_are_numbered_by_name(task: Task, monkeypatch: pytest.MonkeyPatch
     [
         (TextError("Empty.", "Write."), "bad-text", "Empty."),
         (OSError(errno.ENOSPC, "No space left on device"), "bad-output", "disk is full"),
-        (MemoryError(), "engine-failed", "out of memory"),
+        (MemoryError(), "out-of-memory", "host ran out of memory"),
         (ValueError("odd"), "engine-failed", "unforeseen ValueError: odd"),
     ],
 )

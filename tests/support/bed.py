@@ -6,15 +6,22 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from orchestrator.gpu.arbiter import Arbiter, Leased, Placement
+from orchestrator.gpu.device import HOST
+from orchestrator.gpu.host import HostMeter, host_device
+from orchestrator.gpu.profiles import Mode, Settings, Way
 from orchestrator.job import Job
+from orchestrator.liveness import Deadlines
 from orchestrator.process import Launch
 from orchestrator.supervisor import Supervisor
-from orchestrator.worker import Deadlines
-from shared_schema.messages import Chunk, Progress, Task
+from shared_schema.messages import Chunk, Profile, Progress, Task
 from shared_schema.stages import SpeechParams, Stage
 
 FAKE = Path(__file__).parent / "fake_worker.py"
+HEARD = "heard"
+"""The file by which the fake engine knows that its first report has arrived."""
 
 
 @dataclass
@@ -28,7 +35,7 @@ class Ear:
     def progress(self, task: Task, progress: Progress) -> None:
         self.reports.append(progress)
         if progress.phase == "speaking":
-            (Path(task.folder) / "heard").touch()
+            (Path(task.folder) / HEARD).touch()
         self.on_progress(progress)
 
     def chunk(self, _task: Task, _chunk: Chunk, data: bytes) -> None:
@@ -42,16 +49,32 @@ class Bed:
     job: Job
 
     def supervisor(
-        self, mode: str = "", *, python: str = "", lock: str = "", deadlines: dict[str, float] | None = None
+        self,
+        mode: str = "",
+        *,
+        python: str = "",
+        lock: str = "",
+        deadlines: dict[str, float] | None = None,
+        environment: dict[str, str] | None = None,
+        device: str = HOST,
+        **options: Any,
     ) -> Supervisor:
+        """`options` are the supervisor's own."""
+
         def launch(name: str) -> Launch:
-            environment = {"FAKE_MODE": mode} if mode else {}
+            variables = {**({"FAKE_MODE": mode} if mode else {}), **(environment or {})}
             return Launch(
-                name, (sys.executable, str(FAKE)), python=python, lock=lock, environment=environment
+                name, (sys.executable, str(FAKE)), python, lock, environment=variables, device=device
             )
 
         limits = Deadlines(**{"ping_interval": 0.05, "stopping": 2.0, **(deadlines or {})})
-        return Supervisor(launch, deadlines=limits)
+        return Supervisor(launch, deadlines=limits, **options)
+
+    @staticmethod
+    def arbiter(supervisor: Supervisor) -> Arbiter:
+        """Turns on this machine's memory."""
+        leased = Leased(host_device(), HostMeter(), Settings(Profile(), Mode.BUDGET, Way.UNLOAD, "a test"))
+        return Arbiter(Placement([leased]), supervisor)
 
     def task(self, behaviour: str, name: str = "t1", seed: int = 0) -> Task:
         params = SpeechParams(behaviour)

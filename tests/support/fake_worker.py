@@ -1,7 +1,8 @@
 """A worker that misbehaves on demand: for what no real worker does when asked.
 
-It runs the real serve loop. Its engine does what `SpeechParams.language` says; faults before that
-(a wrong handshake, silence, garbage on the socket) come from the variable FAKE_MODE.
+It runs the real serve loop. Its engine does what `SpeechParams.language` says, and in `load` and
+`offload` what the variables FAKE_LOAD and FAKE_OFFLOAD say; faults before and beside that (a wrong
+handshake, silence, garbage on the socket) come from the variable FAKE_MODE.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import ctypes
 import errno
 import logging
 import os
+import resource
 import signal
 import sys
 import threading
@@ -21,7 +23,17 @@ import zmq
 from shared_schema import SCHEMA_VERSION, codec, lifeline, worker
 from shared_schema.engine import Context, Engine
 from shared_schema.errors import Cancelled, TextError
-from shared_schema.messages import Hello, Result, Run, Task
+from shared_schema.messages import (
+    Failed,
+    Hello,
+    Loaded,
+    Memory,
+    Release,
+    Released,
+    Result,
+    Run,
+    Task,
+)
 from shared_schema.stages import SpeechOutcome, Stage
 from shared_schema.tasks import Bench
 
@@ -30,11 +42,39 @@ SLOW = 3.0
 HEARD = "heard"
 
 
+def misbehave(how: str) -> None:
+    """End, stop or hang this process, or fail, as `how` says."""
+    if how == "memory":
+        raise MemoryError
+    if how == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
+    elif how == "stop":
+        os.kill(os.getpid(), signal.SIGSTOP)
+    elif how == "sleep":  # in native code without the GIL: pings are answered, nothing goes on
+        time.sleep(FOREVER)
+    while how == "hang":  # in native code that holds the GIL; a signal cuts sleep(3) short
+        ctypes.PyDLL(None).sleep(FOREVER)
+
+
+def torch_error(name: str, message: str) -> RuntimeError:
+    """An exception of the shape that torch raises."""
+    made: RuntimeError = type(name, (RuntimeError,), {"__module__": "torch"})(message)
+    return made
+
+
 class Fake(Engine):
     name = "fake"
     stage = Stage.SPEECH
     version = "1"
     summary = "Does what the language says."
+    host = Memory(200_000_000, 100_000_000)
+
+    def load(self) -> None:
+        misbehave(os.environ.get("FAKE_LOAD", ""))
+
+    def offload(self) -> None:
+        logging.getLogger("fake").info("leaving the device")
+        misbehave(os.environ.get("FAKE_OFFLOAD", ""))
 
     def run(self, task: Task, context: Context) -> SpeechOutcome:
         if task.params.language == "mute":  # type: ignore[union-attr]
@@ -64,19 +104,30 @@ class Fake(Engine):
         os._exit(3)
 
     def _killed(self, _context: Context) -> None:
-        os.kill(os.getpid(), signal.SIGKILL)
+        misbehave("killed")
 
     def _hang(self, _context: Context) -> None:
-        """In native code that holds the GIL: not even the link thread runs."""
-        while True:  # a signal cuts sleep(3) short
-            ctypes.PyDLL(None).sleep(FOREVER)
+        misbehave("hang")
 
     def _sleep(self, _context: Context) -> None:
-        """In native code without the GIL: pings are answered, nothing goes on."""
-        time.sleep(FOREVER)
+        misbehave("sleep")
 
     def _stop(self, _context: Context) -> None:
-        os.kill(os.getpid(), signal.SIGSTOP)
+        misbehave("stop")
+
+    def _half(self, context: Context) -> None:
+        """Killed in the middle of writing, with a file of its own beside the result."""
+        context.output("speech", "speech.wav").write_bytes(b"half")
+        (Path(context.task.folder) / "speech.wav.part").write_bytes(b"half")
+        (Path(context.task.folder) / "parts").mkdir()
+        misbehave("killed")
+
+    def _once(self, context: Context) -> None:
+        """As `half`, in the first attempt."""
+        left = sorted(path.name for path in Path(context.task.folder).iterdir())
+        context.log.info("attempt %d found %s", context.task.attempt, left)
+        if context.task.attempt == 1:
+            self._half(context)
 
     def _wait(self, context: Context) -> None:
         """Until cancelled, with a file half written."""
@@ -100,6 +151,13 @@ class Fake(Engine):
         (Path(context.task.folder) / "child.pid").write_text(str(pid))
         self._wait(context)
 
+    def _stubborn(self, context: Context) -> None:
+        """Ignores SIGTERM and cancellations, and so does the process that it starts."""
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        pid = os.posix_spawn("/bin/sleep", ["sleep", str(FOREVER)], {})
+        (Path(context.task.folder) / "child.pid").write_text(str(pid))
+        self._deaf(context)
+
     def _refuse(self, _context: Context) -> None:
         raise TextError("The text is odd.", "Write another.")
 
@@ -111,6 +169,25 @@ class Fake(Engine):
 
     def _memory(self, _context: Context) -> None:
         raise MemoryError
+
+    def _limit(self, _context: Context) -> None:
+        """Really runs out of memory, at a limit that is set for as long."""
+        size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+        resource.setrlimit(resource.RLIMIT_AS, (size + (64 << 20), hard))
+        try:
+            bytearray(1 << 30)
+        finally:
+            resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+    def _assertion(self, _context: Context) -> None:
+        raise torch_error("AcceleratorError", "CUDA error: device-side assert triggered\nAdvice.")
+
+    def _cublas(self, _context: Context) -> None:
+        raise RuntimeError("CUDA error: CUBLAS_STATUS_EXECUTION_FAILED when calling `cublasSgemm(...)`")
+
+    def _starved(self, _context: Context) -> None:
+        raise torch_error("OutOfMemoryError", "CUDA out of memory. Tried to allocate 2.00 GiB.")
 
 
 class Raw:
@@ -166,6 +243,25 @@ class Raw:
         self.hello()
         self.dealer.recv_multipart()
         self.dealer.send(b"\xc1garbage")
+
+    def mode_device(self) -> None:
+        self.hello(device="GPU-another")
+
+    def mode_late(self) -> None:
+        """Answers what was not asked, and an older epoch, before it answers what was."""
+        self.hello()
+        self.dealer.recv_multipart()
+        while True:
+            message, _ = codec.decode(self.dealer.recv_multipart())
+            if not isinstance(message, Release):
+                continue
+            for answer in (
+                Loaded("fake", 1.0),
+                Failed("t0", 1, "bad-text", "Nobody asked."),
+                Released(message.epoch - 1, 1, 1),
+                Released(message.epoch, 5, 2),
+            ):
+                self.dealer.send_multipart(codec.encode(answer))
 
     def mode_liar(self) -> None:
         """Reports a file that is not what it says; and answers an attempt that nobody made, first."""
