@@ -40,6 +40,7 @@ KINDS = {
     "base": "requirements.lock",
     "test": "requirements-test.lock",
     "neural": "requirements-neural.lock",
+    "torch": "requirements-torch.lock",
     "dev": "requirements-dev.lock",
 }
 """What an environment may hold. Every other kind holds the base too."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-__all__ = ["LOCK_NAME", "LockedFolder", "sweep", "try_lock"]
+__all__ = ["LOCK_NAME", "LockedFolder", "is_held", "sweep", "try_lock"]
 
 LOCK_NAME = "lock"
 
@@ -63,6 +63,21 @@ def try_lock(folder: Path) -> int | None:
         # A sweep removed the file between its making and its locking: this lock guards nothing.
         os.close(descriptor)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def is_held(lock: Path) -> bool:
+    """Whether a process holds the lock on this file; FileNotFoundError where there is none.
+
+    Only for a lock that was taken once: for whoever is just taking it, the question itself is in the way.
+    """
+    descriptor = os.open(lock, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def sweep(parent: Path) -> list[Path]:

@@ -1,6 +1,6 @@
 """Writes the locks anew from each `pyproject.toml`, or says which have moved away from theirs.
 
-    neural or dev ──constrains──> base ──constrains──> test
+    neural or dev ──constrains──> base ──constrains──> test ──constrains──> torch
 
 So the base is a subset of each larger lock, with the same versions. Standard library only and Python
 3.9: the bootstrap uses it before any environment exists.
@@ -27,10 +27,10 @@ __all__ = ["check_locks", "pins", "renew_locks"]
 _ORDER = {
     "orchestrator": ("dev", "base"),
     "tts": ("neural", "base", "test"),
-    "vision": ("neural", "base", "test"),
+    "vision": ("neural", "base", "test", "torch"),
     "lipsync": ("neural", "base", "test"),
 }
-"""Each lock is compiled under the ones before it."""
+"""Each lock is compiled under the ones before it; but see `_constraints`."""
 
 _REQUIREMENT = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", re.MULTILINE)
 
@@ -88,7 +88,7 @@ def _compile(
             "--generate-hashes", "--no-annotate", "--no-header",
             "--no-emit-index-url", "--no-emit-find-links",
             *([] if kind == "base" else ["--extra", kind]),
-            *(argument for constraint in written for argument in ("--constraint", str(constraint))),
+            *_constraints(kind, written),
             *(["--upgrade"] if upgrade else []),
             "--output-file", str(output),
             purpose=f"resolve the {kind} lock of the {environment.name} environment",
@@ -97,6 +97,13 @@ def _compile(
         )  # fmt: skip
         written.append(output)
     return written
+
+
+def _constraints(kind: str, written: list[Path]) -> list[str]:
+    # The neural lock names CUDA's packages for some future Pythons apart. As a constraint on torch's lock,
+    # that has uv resolve for those Pythons too, and there are no wheels for them.
+    locks = [lock for lock in written if kind != "torch" or lock.name != KINDS["neural"]]
+    return [argument for lock in locks for argument in ("--constraint", str(lock))]
 
 
 def _environment(name: str) -> Environment:

@@ -11,9 +11,13 @@ from typing import NoReturn
 
 import click
 
+from orchestrator.cli.config import config
 from orchestrator.cli.envs import envs
+from orchestrator.cli.plan import plan
 from orchestrator.cli.run import run
 from orchestrator.cli.stage import stage
+from orchestrator.cli.status import status
+from orchestrator.cli.trace import trace
 from orchestrator.cli.worker import worker
 from shared_schema.errors import AvatarError, Cancelled
 
@@ -29,7 +33,11 @@ def avatar() -> None:
 avatar.add_command(run)
 avatar.add_command(stage)
 avatar.add_command(worker)
+avatar.add_command(status)
+avatar.add_command(trace)
+avatar.add_command(plan)
 avatar.add_command(envs)
+avatar.add_command(config)
 
 
 def main() -> NoReturn:

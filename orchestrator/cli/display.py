@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING, Self
 
 import click
 
+from orchestrator.cli.news import News, kind_of
+from orchestrator.gpu.events import Event, Waiting
+from orchestrator.launcher import WORKER_OF
 from orchestrator.runner import StageReport
+from shared_schema.errors import WorkerError
 from shared_schema.messages import EngineInfo, Progress
 from shared_schema.stages import Stage
 
@@ -28,7 +32,13 @@ class SilentDisplay:
     def progressed(self, stage: Stage, progress: Progress) -> None:
         """Show nothing."""
 
+    def repeated(self, stage: Stage, attempt: int, why: WorkerError) -> None:
+        """Show nothing."""
+
     def finished(self, report: StageReport) -> None:
+        """Show nothing."""
+
+    def happened(self, event: Event) -> None:
         """Show nothing."""
 
     def __enter__(self) -> Self:
@@ -43,13 +53,29 @@ class SilentDisplay:
 class PlainDisplay(SilentDisplay):
     """A line when a stage begins and one when it ends: for logs and pipes."""
 
+    def __init__(self) -> None:
+        self._news = News(lambda line: click.echo(line, err=True))
+
     def chosen(self, stage: Stage, engine: EngineInfo, why: str) -> None:
         """Say which engine was taken."""
         click.echo(f"{stage:<9} {engine.title}: {why}", err=True)
 
+    def repeated(self, stage: Stage, attempt: int, why: WorkerError) -> None:
+        """Say why it begins again."""
+        click.echo(f"{stage:<9} attempt {attempt}: {why.message}", err=True)
+
     def finished(self, report: StageReport) -> None:
         """Say how long it took."""
         click.echo(f"{report.stage:<9} done in {report.seconds:.1f} s", err=True)
+
+    def happened(self, event: Event) -> None:
+        """Say what is worth it of devices and workers."""
+        self._news.hear(event)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._news.close()
 
 
 class LiveDisplay(SilentDisplay):
@@ -69,6 +95,7 @@ class LiveDisplay(SilentDisplay):
             transient=True,
         )
         self._rows: dict[Stage, TaskID] = {}
+        self._news = News(lambda line: self._bars.console.print(line, style="dim", markup=False))
 
     def chosen(self, stage: Stage, engine: EngineInfo, why: str) -> None:
         """Begin a bar."""
@@ -83,10 +110,23 @@ class LiveDisplay(SilentDisplay):
             self._rows[stage], completed=progress.done, total=progress.total or None, phase=progress.phase
         )
 
+    def repeated(self, stage: Stage, attempt: int, why: WorkerError) -> None:
+        """Say why it begins again, and begin its bar again."""
+        self._bars.console.print(f"{stage:<9} attempt {attempt}: {why.message}", markup=False)
+        self._bars.update(self._rows[stage], completed=0, total=None, phase="starting again")
+
     def finished(self, report: StageReport) -> None:
         """Replace a bar by a line."""
         self._bars.remove_task(self._rows.pop(report.stage))
         self._bars.console.print(f"{report.stage:<9} done in {report.seconds:.1f} s", style="dim")
+
+    def happened(self, event: Event) -> None:
+        """Say what is worth it above the bars; a stage that waits says so in its bar."""
+        self._news.hear(event)
+        if isinstance(event, Waiting):
+            for stage, row in self._rows.items():
+                if WORKER_OF[stage] == event.worker:
+                    self._bars.update(row, phase=f"waits for {kind_of(event.device)}")
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -95,6 +135,7 @@ class LiveDisplay(SilentDisplay):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._news.close()
         self._bars.stop()
 
 

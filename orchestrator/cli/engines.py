@@ -20,7 +20,7 @@ def list_engines(name: str) -> None:
         _, hello = await session.supervisor.worker(WORKER_OF[stage])
         return "\n".join(_describe(engine) for engine in hello.engines if engine.stage is stage)
 
-    drive(work)
+    drive(work, recorded=False)
 
 
 def _describe(engine: EngineInfo) -> str:

@@ -48,11 +48,12 @@ def _run_request(name: str, request: Path, *, pdb: bool) -> None:
 def _watch(name: str) -> None:
     import asyncio
 
+    from orchestrator.cli.placement import placement
     from orchestrator.launcher import launch
     from orchestrator.supervisor import Supervisor
 
     async def watch() -> None:
-        async with Supervisor(launch, foreground=True) as supervisor:
+        async with Supervisor(placement().bind(launch), foreground=True) as supervisor:
             handle, hello = await supervisor.worker(name)
             engines = ", ".join(engine.title for engine in hello.engines)
             click.echo(

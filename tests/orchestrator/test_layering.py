@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,12 +37,31 @@ def strangers(folder: Path, allowed: set[str]) -> set[str]:
 
 
 def test_the_schema_depends_on_its_three_packages_only() -> None:
-    assert strangers(ROOT / "shared_schema", {"shared_schema", "msgpack", "msgspec", "zmq"}) == set()
+    allowed = {"shared_schema", "msgpack", "msgspec", "zmq", "torch"}
+    assert strangers(ROOT / "shared_schema", allowed) == set()
+
+
+def test_only_what_moves_weights_knows_torch() -> None:
+    importers = {path.name for path, name in imported(ROOT / "shared_schema") if name == "torch"}
+    assert importers == {"packing.py", "residence.py"}
+
+
+@pytest.mark.parametrize("module", ["packing", "residence"])
+def test_torch_is_imported_when_it_is_used_and_not_before(module: str) -> None:
+    """In an interpreter in which an import of torch fails, also where torch is installed."""
+    code = f"import sys; sys.modules['torch'] = None; import shared_schema.{module}"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 
 def test_the_orchestrator_is_thin() -> None:
-    allowed = {"orchestrator", "shared_schema", "click", "msgspec", "rich", "zmq"}
+    allowed = {"orchestrator", "shared_schema", "click", "msgspec", "psutil", "pynvml", "rich", "zmq"}
     assert strangers(ROOT / "orchestrator", allowed) == set()
+
+
+@pytest.mark.parametrize(("name", "module"), [("psutil", "host.py"), ("pynvml", "nvml.py")])
+def test_what_the_machine_has_is_asked_by_one_module_each(name: str, module: str) -> None:
+    importers = {path for path, found in imported(ROOT / "orchestrator") if found == name}
+    assert importers == {ROOT / "orchestrator/gpu" / module}
 
 
 @pytest.mark.parametrize("package", WORKERS)

@@ -82,5 +82,5 @@ def test_variables_of_the_system_are_not_options(checkout: Path) -> None:
 
 
 def test_without_a_target_it_lists_what_there_is(checkout: Path) -> None:
-    for target in ("run", "setup", "test", "lint", "lock", "bench", "clean"):
+    for target in ("run", "setup", "test", "lint", "lock", "bench", "bench-gpu", "clean"):
         assert f"make {target} " in output(checkout)

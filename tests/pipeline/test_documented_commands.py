@@ -12,8 +12,15 @@ import pytest
 from tests.pipeline.conftest import AVATAR, PATIENCE, ROOT, Home, Talk
 
 FENCE = re.compile(r"```(sh|json)\n(.*?)```", re.DOTALL)
-PAGES = ["README.md", "docs/tutorial.md", "docs/howto/debug-a-worker.md"]
+PAGES = [
+    "README.md",
+    "docs/tutorial.md",
+    "docs/howto/debug-a-worker.md",
+    "docs/howto/see-what-the-gpu-does.md",
+    "docs/howto/judge-the-plan.md",
+]
 ELSEWHERE = {
+    "avatar status --watch",  # runs until Ctrl-C: tests/orchestrator/test_status.py
     "avatar worker tts",  # runs until Ctrl-C: test_interrupt.py
     "avatar worker tts --request /tmp/debug/task.json --pdb",  # asks a person: test_stages.py
 }
