@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run setup test lint lock bench clean
+.PHONY: help run setup test lint lock bench bench-gpu clean
 
 # A fresh machine has only some Python; later the orchestrator's own is the quickest to ask.
 find_python = for python in .venv/bin/python python3 python3.13 python3.12 python3.11 /usr/bin/python3 \
@@ -27,8 +27,8 @@ endef
 $(foreach pair,$(GIVEN),$(eval $(call pass_on,$(call variable,$(pair)))))
 
 help: ## Say what there is
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1 @ \2/p' Makefile | while IFS=@ read -r command words; do \
-		printf '%-13s%s\n' "$$command" "$$words"; done
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 @ \2/p' Makefile | while IFS=@ read -r command words; do \
+		printf '%-17s%s\n' "$$command" "$$words"; done
 	@echo
 	@echo '  make run TEXT="Good morning." PORTRAIT=me.jpg VOICE=me.wav OUT=morning.mp4'
 	@echo '  Further: TEXT_FILE LANGUAGE SPEED SEED FPS SIZE ASPECT FACE, and FORCE=1 to overwrite OUT.'
@@ -55,6 +55,11 @@ lock: ## Renew the locks after a change of a pyproject.toml (UPGRADE=1: to the n
 
 bench: setup ## Measure; prints medians and ratios
 	@.venv/bin/python -m tests.bench
+
+bench-gpu: setup ## Measure how fast weights move to a GPU and back
+	@$(bootstrap) sync orchestrator --kind dev
+	@.venv/bin/nox --sessions torch --install-only
+	@.venv/bin/python -m tests.bench handover
 
 clean: ## Remove the environments and caches; videos stay
 	rm -rf .venv envs/*/.venv .nox .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -31,6 +31,7 @@ nox.options.sessions = [
     "tts",
     "vision",
     "lipsync",
+    "torch",
     "pipeline",
     "locks",
 ]
@@ -131,6 +132,20 @@ def vision(session: nox.Session) -> None:
 def lipsync(session: nox.Session) -> None:
     """The lip-sync worker's engines."""
     test(session, worker(session, "lipsync"), ["tests/workers/lipsync"])
+
+
+@nox.session
+def torch(session: nox.Session) -> None:
+    """Moving weights, with the torch of the neural environments: types and behaviour."""
+    environment = worker(session, "vision", "torch")
+    run(
+        session, root(session), "-m", "mypy",
+        # torch annotates much, but not all.
+        "--allow-untyped-calls", "--no-warn-return-any", "--no-warn-unreachable",
+        "--python-executable", str(environment.python_path),
+        "shared_schema/packing.py", "shared_schema/residence.py", "tests/torch",
+    )  # fmt: skip
+    test(session, environment, ["tests/torch"])
 
 
 @nox.session

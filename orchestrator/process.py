@@ -15,7 +15,7 @@ from orchestrator.gpu.device import HOST
 from shared_schema.messages import Profile
 from shared_schema.worker import TOKEN_VARIABLE
 
-__all__ = ["Launch", "Lifeline", "WorkerProcess"]
+__all__ = ["Launch", "Lifeline", "WorkerProcess", "device_variables"]
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +38,12 @@ class Launch:
     environment: Mapping[str, str] = field(default_factory=dict)
     device: str = HOST
     profile: Profile = field(default_factory=Profile)
+
+
+def device_variables(device: str) -> dict[str, str]:
+    """What makes CUDA show one GPU, by its UUID, to a process; none for "cpu"."""
+    # What a tool lists as GPU 0 is then what CUDA calls 0 too, whichever is the fastest.
+    return {"CUDA_VISIBLE_DEVICES": "" if device == HOST else device, "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
 
 
 class Lifeline:
@@ -90,11 +96,7 @@ class WorkerProcess:
 
     def _environment(self) -> dict[str, str]:
         inherited = {name: value for name, value in os.environ.items() if name not in _CONTAMINANTS}
-        device = {
-            "CUDA_VISIBLE_DEVICES": "" if self.launch.device == HOST else self.launch.device,
-            # What a tool lists as GPU 0 is then what CUDA calls 0 too, whichever is the fastest.
-            "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
-        }
+        device = device_variables(self.launch.device)
         ours = {"PYTHONNOUSERSITE": "1", "PYTHONUNBUFFERED": "1", TOKEN_VARIABLE: self.token}
         return {**inherited, **self.launch.environment, **device, **ours}
 

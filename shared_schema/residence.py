@@ -68,6 +68,7 @@ class Residence:
             _move([tensor for tensor in tensors if tensor.device != self._home.device], self._home.device)
         for device in devices:
             _give_back(device)
+        self._target = self._home.device
         self._away: tuple[torch.Tensor, Marks] | None = None
         self._left_there: list[torch.Tensor] = []
         self._may_pin = True
@@ -89,18 +90,19 @@ class Residence:
         return self._unpin is not None and self._unpin.alive
 
     def to_device(self, device: str) -> Moved:
-        """Copy all to a device ("cuda", "cuda:0") and have the modules compute there.
+        """Copy all to a device ("cuda", "cuda:0") and have the modules compute there; "cpu" is `to_host`.
 
-        The first move to a GPU also pins the host's buffer. "cpu" is a second place on the host, of
-        use to tests. OutOfMemory where the device has no room: then the modules are as they were.
+        The first move to a GPU also pins the host's buffer. "cpu:0" is a second place on the host, of use
+        to tests alone. OutOfMemory where the device has no room: then the modules are on the host.
         """
         if not self._modules:
             raise RuntimeError("There are no weights to move: they were dropped.")
         target = _exact(device)
-        if self._away is not None:
-            if self._away[0].device == target:
-                return Moved(0, 0.0)
-            self.to_host()
+        if target == self._target:
+            return Moved(0, 0.0)
+        back = self.to_host()
+        if target == self._home.device:
+            return back
         began = time.perf_counter()
         if target.type == "cuda" and self._may_pin and self.bytes:
             self._may_pin = False
@@ -128,6 +130,7 @@ class Residence:
         began = time.perf_counter()
         away, marks = self._away
         device = away.device
+        _wait_for(device)  # what still computes on another stream
         with _untracked():
             self._settle(away)
             changed = marks.changed(away)
@@ -137,7 +140,7 @@ class Residence:
             moved = _move([*self._loose(self._registered(), device), *self._left_there], self._home.device)
             for place in self._places:
                 place.tensor.data = place.within(self._home)
-        self._away = None
+        self._away, self._target = None, self._home.device
         del away, marks
         _give_back(device)
         copied = sum(block.stop - block.start for block in changed) + moved
@@ -171,7 +174,7 @@ class Residence:
         _wait_for(target)
         for place, view in zip(self._places, views, strict=True):
             place.tensor.data = view
-        self._away, self._left_there = (away, marks), []
+        self._away, self._target, self._left_there = (away, marks), target, []
         return self.bytes + moved
 
     def _settle(self, buffer: torch.Tensor) -> None:

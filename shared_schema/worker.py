@@ -39,6 +39,7 @@ from shared_schema.messages import (
     Loaded,
     Log,
     Message,
+    Profile,
     Refused,
     Release,
     Released,
@@ -222,7 +223,7 @@ def _lock_digest() -> str:
     return str(json.loads(stamp.read_text()).get("lock", "")) if stamp.is_file() else ""
 
 
-def _run_request(path: Path, engines: list[type[Engine]], *, debug: bool) -> int:
+def _run_request(path: Path, engines: list[type[Engine]], profile: Profile, *, debug: bool) -> int:
     """Run one task from a file in this process; the result goes to stdout as JSON."""
     try:
         task = msgspec.json.decode(path.read_bytes(), type=Task)
@@ -232,6 +233,7 @@ def _run_request(path: Path, engines: list[type[Engine]], *, debug: bool) -> int
     device = visible_device()
     bench = Bench(engines, lambda phase: log.debug("%s", phase), sees=device)
     bench.grant(device, 0)
+    bench.profile = profile
     attempt = bench.debug if debug else bench.run_alone
     try:
         result = attempt(task)
@@ -250,6 +252,7 @@ def _arguments(name: str) -> argparse.Namespace:
     mode.add_argument("--endpoint", help="ZeroMQ endpoint of the orchestrator")
     mode.add_argument("--request", type=Path, help="run the one task in this JSON file and print its result")
     parser.add_argument("--pdb", action="store_true", help="with --request: stop in the engine")
+    parser.add_argument("--profile", default="{}", help="with --request: how to use the device, as JSON")
     parser.add_argument("--identity", help="name of this process on the socket")
     parser.add_argument("--lifeline", type=int, help="descriptor that closes when the orchestrator is gone")
     parser.add_argument("--parent", type=int, help="process id of the orchestrator")
@@ -269,7 +272,8 @@ def main(name: str, module: str) -> None:
     )
     engines: list[type[Engine]] = importlib.import_module(module).ENGINES
     if arguments.request:
-        sys.exit(_run_request(arguments.request, engines, debug=arguments.pdb))
+        profile = msgspec.json.decode(arguments.profile, type=Profile)
+        sys.exit(_run_request(arguments.request, engines, profile, debug=arguments.pdb))
     link = Link(arguments.endpoint, (arguments.identity or f"{name}-{os.getpid()}").encode())
     link.end_on(signal.SIGTERM)
     try:

@@ -38,10 +38,19 @@ def worker(name: str, request: Path | None, pdb: bool) -> None:
 
 
 def _run_request(name: str, request: Path, *, pdb: bool) -> None:
-    from orchestrator.launcher import command_of
+    import os
 
-    command = [*command_of(name), "--request", str(request.absolute()), *(["--pdb"] if pdb else [])]
-    status = subprocess.run(command, check=False).returncode
+    import msgspec
+
+    from orchestrator.cli.placement import placement
+    from orchestrator.launcher import command_of
+    from orchestrator.process import device_variables
+
+    leased = placement().of(name)
+    profile = msgspec.json.encode(leased.settings.profile).decode()
+    command = [*command_of(name), "--request", str(request.absolute()), "--profile", profile]
+    environment = {**os.environ, **device_variables(leased.device.uuid)}
+    status = subprocess.run([*command, *(["--pdb"] if pdb else [])], env=environment, check=False).returncode
     raise click.exceptions.Exit(status if status >= 0 else 128 - status)
 
 

@@ -8,4 +8,6 @@ suspend                the driver's own way to take a worker off a GPU
 plan, lease            whose turn it is, and the state of each worker towards the device: no I/O
 arbiter                carries out what the lease decides
 events                 what happened, for people and for `avatar trace`
+workload, simulator    jobs put through plan and lease in virtual time
+yardstick, judgement   what that is compared with: first come first served, lower bounds
 """

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-__all__ = ["HOST", "Device", "Meter"]
+from shared_schema.accounts import HOST
 
-HOST = "cpu"
-"""The host's name where a GPU's UUID would stand (`messages.Grant`, `messages.Hello`)."""
+__all__ = ["HOST", "Device", "Meter"]
 
 
 @dataclass(frozen=True)

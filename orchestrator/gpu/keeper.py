@@ -147,7 +147,7 @@ class Keeper:
         return Ticket(next(self._numbers), need.worker, need.engine, need.job, need.rank, peak, context)
 
     def _note(self, ticket: Ticket, peaks: Peaks) -> None:
-        self._ledger.note_peaks(ticket.worker, ticket.engine, peaks)
+        self._ledger.note_peaks(ticket.worker, ticket.engine, peaks, ticket.context)
         if self._meter.sees_processes is False and self.lease.mode is Mode.BUDGET:
             log.warning("Owners of %s cannot be told apart: one at a time from now on.", self.device.name)
             self.lease.mode = Mode.EXCLUSIVE

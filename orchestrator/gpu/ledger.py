@@ -56,9 +56,9 @@ class Ledger:
         """All that can be seen now."""
         return Sight(self.meter.free(), {worker: self.held(worker) for worker in self.pids}, rival)
 
-    def note_peaks(self, worker: str, engine: str, peaks: Peaks) -> None:
-        """A task reported the most that it held."""
-        peak = peaks.rss if self.device.is_host else peaks.gpu
+    def note_peaks(self, worker: str, engine: str, peaks: Peaks, context: int) -> None:
+        """A task reported the most that it held; of a GPU without the CUDA context, which it states."""
+        peak = peaks.rss if self.device.is_host else peaks.gpu and peaks.gpu + context
         self.peaks[engine] = max(self.peaks.get(engine, 0), peak)
         pid = self.pids.get(worker)
         if pid is not None:

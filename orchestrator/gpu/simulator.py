@@ -143,12 +143,17 @@ class _Simulation:
             self.now = self._events[0][0]
             while self._events and self._events[0][0] == self.now:
                 heapq.heappop(self._events)[2]()
-            sight = Sight(self.lease.device.total - self._held.total(), self._held)
-            for action in self.lease.step(self.now, sight):
+            for action in self.lease.step(self.now, self._sight()):
                 self._act(action)
         if self.lease.plan.waiting:
             raise AssertionError(f"{len(self.lease.plan.waiting)} tasks were never granted the device")
         return self.course
+
+    def _sight(self) -> Sight:
+        free = self.lease.device.total - self._held.total()
+        if free < 0:
+            raise AssertionError(f"the lease gave {-free} bytes more than there are")
+        return Sight(free, self._held)
 
     def _at(self, time: float, happening: Callable[[], None]) -> None:
         heapq.heappush(self._events, (time, next(self._order), happening))

@@ -29,9 +29,9 @@ class Run:
     output: str
 
 
-def run(command: list[Any], home: Path | None = None) -> Run:
+def run(command: list[Any], home: Path | None = None, **variables: str) -> Run:
     """Run a command to its end; CalledProcessError, with its stderr printed, where it fails."""
-    environment = {**os.environ, **({"AVATAR_HOME": str(home)} if home else {})}
+    environment = {**os.environ, **({"AVATAR_HOME": str(home)} if home else {}), **variables}
     began, before = time.perf_counter(), os.times()
     done = subprocess.run(
         [str(part) for part in command], env=environment, capture_output=True, text=True, check=False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from shared_schema.engine import Availability, Context, Engine
-from shared_schema.messages import Task
+from shared_schema.messages import Memory, Task
 from shared_schema.packages import availability_of, version_with
 from shared_schema.stages import LipsyncOutcome, LipsyncParams, Stage
 
@@ -22,6 +22,8 @@ class TalkingPhoto(Engine):
     version: ClassVar[str] = version_with("1", PACKAGES)
     summary: ClassVar[str] = "the photo's own lips, jaw, eyelids and head, moved by the phonemes"
     needs: ClassVar[tuple[str, ...]] = ("portrait", "face", "speech")
+    # Measured: 150 MB at 512 pixels, 630 MB at 2160; 106 MB remain.
+    host: ClassVar[Memory] = Memory(peak=800_000_000, context=160_000_000)
 
     @classmethod
     def availability(cls) -> Availability:
