@@ -96,9 +96,7 @@ class Arbiter:
             await keeper.close()
 
     @asynccontextmanager
-    async def hold(
-        self, worker: str, engine: EngineInfo, job: str = "", rank: int = 0
-    ) -> AsyncIterator[Holding]:
+    async def hold(self, worker: str, engine: EngineInfo, job: str = "") -> AsyncIterator[Holding]:
         """A worker with the device that this engine needs, as `Keeper.hold`; at once where it needs none."""
         leased = self._placement.of(worker)
         memory = _stated(engine, leased.device)
@@ -106,7 +104,7 @@ class Arbiter:
             handle, _ = await self.supervisor.worker(worker)
             yield Holding(handle)
         else:
-            need = Need(worker, engine.name, memory, job, rank)
+            need = Need(worker, engine.name, memory, job)
             async with self.keepers[leased.device.uuid].hold(need) as holding:
                 yield holding
 

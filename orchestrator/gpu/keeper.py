@@ -17,7 +17,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from orchestrator.gpu import suspend
-from orchestrator.gpu.actions import Action, Ask, Begin, End, Patience, Refuse
+from orchestrator.gpu.actions import Action, Ask, Begin, End, Patience, Refuse, Sight
 from orchestrator.gpu.claim import Claim
 from orchestrator.gpu.device import Device, Meter
 from orchestrator.gpu.events import Listener, Waiting, Withdrawn
@@ -47,16 +47,12 @@ MARGIN = 1.1
 
 @dataclass(frozen=True)
 class Need:
-    """What a task wants of a device: the worker, its engine and what that states, and whose task it is.
-
-    `rank` is its stage's place in the pipeline, 0 first.
-    """
+    """What a task wants of a device: the worker, its engine and what that states, and whose task it is."""
 
     worker: str
     engine: str
     memory: Memory
     job: str = ""
-    rank: int = 0
 
 
 @dataclass
@@ -144,10 +140,14 @@ class Keeper:
         measured = int(self._ledger.peaks.get(need.engine, 0) * MARGIN)
         context = need.memory.context
         peak = max(min(measured, self.device.budget) or need.memory.peak, context)
-        return Ticket(next(self._numbers), need.worker, need.engine, need.job, need.rank, peak, context)
+        return Ticket(next(self._numbers), need.worker, need.engine, need.job, peak, context)
 
     def _note(self, ticket: Ticket, peaks: Peaks) -> None:
-        self._ledger.note_peaks(ticket.worker, ticket.engine, peaks, ticket.context)
+        try:
+            self._ledger.note_peaks(ticket.worker, ticket.engine, peaks, ticket.context)
+        except AvatarError as error:
+            # The task is done all the same; whoever waits will hear of it.
+            log.warning("%s could not be measured: %s", self.device.name, error.message)
         if self._meter.sees_processes is False and self.lease.mode is Mode.BUDGET:
             log.warning("Owners of %s cannot be told apart: one at a time from now on.", self.device.name)
             self.lease.mode = Mode.EXCLUSIVE
@@ -160,20 +160,21 @@ class Keeper:
             self._due.clear()
             try:
                 self._look()
-                if self.lease.plan.waiting or self._moving():
+                if self.lease.plan or self._moving():
                     rival = self._claim.take(alone=self.lease.mode is Mode.EXCLUSIVE)
-                    self._act(self.lease.step(self._supervisor.now(), self._ledger.sight(rival)))
+                    sight = self._ledger.sight(rival)
+                    self._act(self.lease.step(self._supervisor.now(), sight), sight)
             except AvatarError as error:
                 self._refuse_all(error)
             except Exception as error:
                 log.exception("The keeper of %s failed.", self.device.name)
-                self._refuse_all(EngineFailed(f"The keeper of {self.device.name} failed: {error}"))
+                self._refuse_all(self._failed(error))
 
     def _interval(self) -> float | None:
         moving = self._moving()
         if any(not self.lease.tenants[name].overdue for name in moving):
             return FLUX_INTERVAL
-        return WAIT_INTERVAL if moving or self.lease.plan.waiting else None
+        return WAIT_INTERVAL if moving or self.lease.plan else None
 
     def _moving(self) -> list[str]:
         """The workers whose memory is on its way."""
@@ -187,16 +188,18 @@ class Keeper:
             if self.lease.seen(name, after):
                 self._ledger.free(name, self.lease.tenants[name].epoch, after)
 
-    def _act(self, actions: list[Action]) -> None:
+    def _act(self, actions: list[Action], sight: Sight) -> None:
         for action in actions:
             if isinstance(action, Begin):
                 self._beginning.add(action.ticket.number)
                 self._send_on(self._begin(action))
             elif isinstance(action, Ask):
-                self._ledger.ask(action.worker, action.way)
+                self._ledger.ask(action.worker, action.way, sight.held.get(action.worker, 0))
                 self._send_on(self._ask(action))
             elif isinstance(action, End):
                 log.warning("%s", action.why)
+                # Now: its memory may be seen free before we hear that it is gone.
+                self._ledger.end(action.worker, 0)
                 self._workers[action.worker].fail(WorkerHung(action.why))
             else:
                 self._refuse(action)
@@ -206,13 +209,15 @@ class Keeper:
         ticket = begin.ticket
         turn = self._turns.get(ticket.number)
         try:
-            if begin.grant is not None:
+            if begin.grant is None:
+                await self._check(self._workers[ticket.worker])
+            else:
                 await self._grant(begin, begin.grant)
         except AvatarError as error:
-            # Nothing of it was granted that could be given back.
-            self._lose(ticket.worker)
-            if turn is not None and not turn.done():
-                turn.set_exception(error)
+            self._break_off(begin, turn, error)
+        except Exception as error:
+            log.exception("The keeper of %s failed.", self.device.name)
+            self._break_off(begin, turn, self._failed(error))
         finally:
             self._beginning.discard(ticket.number)
             self._due.set()
@@ -230,6 +235,22 @@ class Keeper:
         tenant = self.lease.tenants[begin.ticket.worker]
         return tenant.epoch == begin.epoch and tenant.running == begin.ticket
 
+    async def _check(self, worker: Worker) -> None:
+        """See one gone that has failed: then `_gone` knew of it, and its next task is for its successor."""
+        if worker.failure is not None and not await worker.gone():
+            raise worker.failure
+
+    def _break_off(self, begin: Begin, turn: asyncio.Future[Worker] | None, error: AvatarError) -> None:
+        """A turn cannot begin as the lease decided."""
+        name = begin.ticket.worker
+        if self._is_on(begin):
+            # What its process holds, if it has one, nobody granted it: it cannot be asked to let go.
+            if name in self._workers:
+                self._workers[name].fail(WorkerError(f"The {name} worker was not granted: {error.message}"))
+            self._lose(name)
+        if turn is not None and not turn.done():
+            turn.set_exception(error)
+
     async def _grant(self, begin: Begin, size: int) -> None:
         name = begin.ticket.worker
         worker, hello = await self._supervisor.worker(name)
@@ -240,7 +261,8 @@ class Keeper:
         self._workers[name], self._ledger.pids[name] = worker, hello.pid
         self._meter.granted(hello.pid)
         await worker.grant(begin.epoch, self.device.uuid, size)
-        self._ledger.grant(name, begin.epoch, size)
+        if self._is_on(begin):
+            self._ledger.grant(name, begin.epoch, size)
 
     async def _ask(self, ask: Ask) -> None:
         name = ask.worker
@@ -277,9 +299,12 @@ class Keeper:
 
     def _refuse_all(self, error: AvatarError) -> None:
         """The device cannot even be measured: nobody can be granted it."""
-        for ticket in self.lease.plan.waiting:
+        for ticket in list(self.lease.plan):
             self.lease.withdraw(ticket.number)
             self._refuse(Refuse(ticket.number, error))
+
+    def _failed(self, error: BaseException) -> EngineFailed:
+        return EngineFailed(f"The keeper of {self.device.name} failed: {error}")
 
     def _gone(self, name: str, pid: int) -> None:
         if self._ledger.pids.get(name) == pid:
@@ -302,4 +327,4 @@ class Keeper:
         error = None if errand.cancelled() else errand.exception()
         if error is not None:
             log.error("The keeper of %s failed.", self.device.name, exc_info=error)
-            self._refuse_all(EngineFailed(f"The keeper of {self.device.name} failed: {error}"))
+            self._refuse_all(self._failed(error))

@@ -39,7 +39,7 @@ class Lease:
         self.device = device
         self.mode = mode
         self.way = way
-        self.plan = plan or Plan()
+        self.plan = Plan() if plan is None else plan
         self.patience = patience or Patience()
         self.tenants: dict[str, Tenant] = {}
         self._epoch = 0
@@ -148,7 +148,7 @@ class Lease:
 
     def _head(self) -> Ticket | None:
         """The next to be admitted: whoever room is being made for already, else as the plan says."""
-        chosen = next((t for t in self.plan.waiting if t.number == self._chosen), None)
+        chosen = self.plan.find(self._chosen)
         if chosen is not None:
             return chosen
         self._chosen = None

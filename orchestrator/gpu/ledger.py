@@ -84,9 +84,9 @@ class Ledger:
                 )
             )
 
-    def ask(self, worker: str, way: Way) -> None:
-        """A worker is asked to let go now."""
-        self._requests[worker] = _Request(way, self.now(), self.held(worker))
+    def ask(self, worker: str, way: Way, held: int) -> None:
+        """A worker is asked to let go now, of so many bytes."""
+        self._requests[worker] = _Request(way, self.now(), held)
 
     def hear(self, worker: str) -> None:
         """A worker said that it let go."""
@@ -109,10 +109,10 @@ class Ledger:
             self.pids.pop(worker, None)
         owned = worker in self._owners
         self._owners.discard(worker)
+        if not owned and (request.mode == "ended" or request.before <= after):
+            return  # nobody waited for it
         if request.before > after:
             self._returns.append(_Return(worker, request.at, request.before - after))
-        elif not owned:
-            return  # nobody thought that it had anything
         self.on_event(
             Freed(
                 at=now,

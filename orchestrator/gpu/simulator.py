@@ -145,8 +145,8 @@ class _Simulation:
                 heapq.heappop(self._events)[2]()
             for action in self.lease.step(self.now, self._sight()):
                 self._act(action)
-        if self.lease.plan.waiting:
-            raise AssertionError(f"{len(self.lease.plan.waiting)} tasks were never granted the device")
+        if self.lease.plan:
+            raise AssertionError(f"{len(self.lease.plan)} tasks were never granted the device")
         return self.course
 
     def _sight(self) -> Sight:
@@ -171,7 +171,7 @@ class _Simulation:
         number, worker, engine = next(self._numbers), WORKER_OF[stage], ENGINES[stage]
         self._errands[number] = _Errand(job, stage, self.now, self._passed_over[worker])
         most = peak(job, stage)
-        ticket = Ticket(number, worker, engine.name, job.id, engine.rank, most, min(CONTEXT, most))
+        ticket = Ticket(number, worker, engine.name, job.id, most, min(CONTEXT, most))
         self.lease.want(ticket)
         if worker not in self._weights:
             self._weights[worker] = self.now + PASSAGES[worker].load

@@ -35,12 +35,11 @@ Gigabytes = Annotated[float, msgspec.Meta(gt=0, le=1e4)]
 
 @dataclass(frozen=True)
 class Engine:
-    """A stage's typical engine: seconds of a task, its peak in bytes, its place in the pipeline."""
+    """A stage's typical engine: seconds of a task, its peak in bytes."""
 
     name: str
     seconds: float
     peak: int
-    rank: int
 
 
 @dataclass(frozen=True)
@@ -53,10 +52,10 @@ class Passage:
 
 
 ENGINES = {
-    Stage.SPEECH: Engine("XTTS", 4.0, 3_400_000_000, 0),
-    Stage.PORTRAIT: Engine("SDXL", 9.0, 10_400_000_000, 0),
-    Stage.FACE: Engine("MediaPipe", 1.0, CONTEXT, 1),
-    Stage.LIPSYNC: Engine("MuseTalk", 6.0, 4_400_000_000, 2),
+    Stage.SPEECH: Engine("XTTS", 4.0, 3_400_000_000),
+    Stage.PORTRAIT: Engine("SDXL", 9.0, 10_400_000_000),
+    Stage.FACE: Engine("MediaPipe", 1.0, CONTEXT),
+    Stage.LIPSYNC: Engine("MuseTalk", 6.0, 4_400_000_000),
 }
 
 PASSAGES = {

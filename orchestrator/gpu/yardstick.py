@@ -30,14 +30,14 @@ class FirstCome(Plan):
 
     def next_of(self, owner: str, *, contested: bool) -> Ticket | None:
         """The owner's oldest task; None where somebody else's is older and cannot be done beside it."""
-        oldest = next(iter(self._waiting.values()), None)
+        oldest = self.oldest()
         if contested and oldest is not None and oldest.worker != owner:
             return None
-        return next((ticket for ticket in self._waiting.values() if ticket.worker == owner), None)
+        return super().next_of(owner, contested=False)
 
     def head(self, owners: Collection[str]) -> Ticket | None:
         """The oldest task of those whose workers do not own the device."""
-        return next((ticket for ticket in self._waiting.values() if ticket.worker not in owners), None)
+        return self.oldest(owners)
 
 
 def least_hand_overs(jobs: Sequence[Job], mode: Mode, memory: int) -> int:

@@ -13,7 +13,17 @@ import pytest
 from orchestrator.cli.display import LiveDisplay, PlainDisplay, SilentDisplay
 from orchestrator.cli.news import News
 from orchestrator.gpu.device import HOST
-from orchestrator.gpu.events import Ended, Event, Freed, Granted, HandedOver, Started, TaskEnded, Waiting
+from orchestrator.gpu.events import (
+    Ended,
+    Event,
+    Freed,
+    Granted,
+    HandedOver,
+    Started,
+    TaskEnded,
+    Waiting,
+    Withdrawn,
+)
 from orchestrator.words import duration, size
 from shared_schema.messages import EngineInfo
 from shared_schema.stages import Stage
@@ -88,6 +98,11 @@ def test_waiting_for_other_programs_is_told_when_it_lasts() -> None:
     line = "GPU: lipsync waits for 4.0 GB; other programs hold the GPU"
     assert heard([WAIT], lasting=0.01, seconds=0.05) == [line]
     assert heard([WAIT], seconds=0.01) == []
+
+
+def test_who_gave_up_waiting_is_no_news() -> None:
+    gave_up = Withdrawn(at=0.1, job=WAIT.job, worker=WAIT.worker, device=WAIT.device)
+    assert heard([WAIT, gave_up], lasting=0.01, seconds=0.05) == []
 
 
 def test_waiting_for_one_of_ours_is_not_told_until_it_has_let_go() -> None:

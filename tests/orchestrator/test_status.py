@@ -16,7 +16,7 @@ import msgspec
 import pytest
 
 from orchestrator import locks, paths
-from orchestrator.gpu.events import Ended, Event, Started, Waiting
+from orchestrator.gpu.events import Ended, Event, Started, Waiting, Withdrawn
 from orchestrator.gpu.profiles import settings
 from orchestrator.rundir import RunDirectory
 from orchestrator.statusfile import INTERVAL, DeviceStatus, Status, StatusFile, all_running
@@ -212,6 +212,14 @@ def test_who_waits_is_listed_until_its_task_begins(tmp_path: Path) -> None:
     assert [
         each.job for each in states([*wait, began(1.0, "tts", job="a")], tmp_path).devices[0].waiting
     ] == ["b"]
+
+
+def test_who_gave_up_waiting_is_not_listed(tmp_path: Path) -> None:
+    gave_up: list[Event] = [
+        Waiting(at=0.0, job="a", worker="tts", device="GPU-1", needs=GB),
+        Withdrawn(at=0.1, job="a", worker="tts", device="GPU-1"),
+    ]
+    assert states(gave_up, tmp_path).devices[0].waiting == []
 
 
 def test_a_replaced_worker_is_listed_once_with_its_new_process(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from orchestrator.gpu.events import (
     TaskBegan,
     TaskEnded,
     Waiting,
+    Withdrawn,
 )
 from orchestrator.journal import Header, Journal
 from orchestrator.trace import render
@@ -74,6 +75,12 @@ def test_a_worker_s_tasks_enclose_their_phases() -> None:
 
 def test_waiting_lasts_until_the_task_begins() -> None:
     assert slices(drawn(handed_over()), "lipsync worker", "waiting") == [("waits for the device", 0.5, 2.4)]
+
+
+def test_waiting_in_vain_ends_where_it_was_given_up() -> None:
+    given_up = Withdrawn(at=1.5, job="job", worker="lipsync", device="GPU-1")
+    waits = slices(drawn([*handed_over()[:7], given_up]), "lipsync worker", "waiting")
+    assert waits == [("waits for the device", 0.5, 1.5)]
 
 
 def test_a_device_s_ownership_ends_where_its_release_begins() -> None:
@@ -177,6 +184,7 @@ anything = st.lists(
         st.builds(Started, at=moments, worker=names, pid=counts, device=names),
         st.builds(Ended, at=moments, worker=names, pid=counts, why=st.sampled_from(["", "It died."])),
         st.builds(Waiting, at=moments, job=names, worker=names, device=names, needs=counts),
+        st.builds(Withdrawn, at=moments, job=names, worker=names, device=names),
         st.builds(Granted, at=moments, worker=names, device=names, epoch=counts, bytes=counts),
         st.builds(
             Freed,

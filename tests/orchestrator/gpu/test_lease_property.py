@@ -125,7 +125,7 @@ class Machine(RuleBasedStateMachine):
     @rule(worker=st.sampled_from(WORKERS), extra=st.integers(-1, 2))
     def a_task_arrives(self, worker: str, extra: int) -> None:
         self.number += 1
-        ticket = Ticket(self.number, worker, worker, rank=worker == "lipsync", peak=PEAKS[worker] + extra,
+        ticket = Ticket(self.number, worker, worker, peak=PEAKS[worker] + extra,
                         context=CONTEXT)  # fmt: skip
         self.open[self.number] = ticket
         self.lease.want(ticket)

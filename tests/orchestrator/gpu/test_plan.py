@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from orchestrator.gpu.plan import Plan, Ticket
 
-RANKS = {"tts": 0, "vision": 0, "lipsync": 1, "upscale": 2}
+WORKERS = ["lipsync", "tts", "upscale", "vision"]
 
 
 def ticket(number: int, worker: str) -> Ticket:
-    return Ticket(number, worker, worker, f"job{number}", RANKS[worker])
+    return Ticket(number, worker, worker, f"job{number}")
 
 
 def plan_of(*workers: str, bound: int = 4, late: int = 8) -> Plan:
@@ -25,7 +25,7 @@ def plan_of(*workers: str, bound: int = 4, late: int = 8) -> Plan:
 def drain(plan: Plan) -> list[str]:
     """Serve whoever waits, one owner at a time; the owners in their order, hand-overs only."""
     owners: list[str] = []
-    while (head := plan.head(owners[-1:])) is not None or plan.waiting:
+    while (head := plan.head(owners[-1:])) is not None or plan:
         contested = head is not None
         mine = plan.next_of(owners[-1], contested=contested) if owners else None
         if mine is None:
@@ -61,16 +61,18 @@ def test_the_oldest_goes_first_within_a_group() -> None:
     assert following.number == 1
 
 
-def test_earlier_stages_gather_work_for_later_ones() -> None:
-    head = plan_of("lipsync", "lipsync", "tts").head([])
-    assert head is not None
-    assert head.worker == "tts"
+def test_whoever_waits_longest_is_next_and_its_group_with_it() -> None:
+    assert plan_of("vision", "tts", "tts").head([]) == ticket(0, "vision")
+    assert plan_of("vision", "tts", "tts").head(["vision"]) == ticket(1, "tts")
 
 
-def test_the_larger_group_goes_first_among_equals() -> None:
-    head = plan_of("vision", "tts", "tts").head([])
-    assert head is not None
-    assert head.worker == "tts"
+def test_a_task_that_comes_again_takes_its_old_place() -> None:
+    plan = plan_of("tts", "tts", "tts")
+    plan.start(ticket(0, "tts"))
+    plan.add(ticket(0, "tts"))
+    assert [waiting.number for waiting in plan] == [0, 1, 2]
+    assert plan.find(0) == ticket(0, "tts")
+    assert plan.find(7) is None
 
 
 def test_what_comes_late_is_served_to_a_limit_while_others_wait() -> None:
@@ -93,26 +95,20 @@ def test_what_comes_late_is_served_without_limit_while_nobody_else_waits() -> No
         following = plan.next_of("tts", contested=False)
         assert following is not None
         plan.start(following)
-    assert plan.waiting == []
+    assert not plan
 
 
-def test_who_was_passed_over_goes_before_earlier_stages() -> None:
-    plan = plan_of("lipsync", bound=2)
-    for round_ in range(2):
-        plan.add(ticket(10 + round_, "tts"))
-        head = plan.head([])
-        assert head is not None
-        if head.worker == "lipsync":
-            break
-        plan.begin_tenure("tts")
-        plan.remove(head.number)
-    assert head == ticket(0, "lipsync")
-    assert plan.passed_over(0) == 1
+def test_who_was_passed_over_too_often_goes_before_the_oldest() -> None:
+    plan = plan_of("lipsync", "vision", bound=2)
+    assert plan.head([]) == ticket(0, "lipsync")
+    plan.begin_tenure("tts", owners=["lipsync"])
+    assert [plan.passed_over(number) for number in (0, 1)] == [0, 1], "the first waits for its own worker"
+    assert plan.head([]) == ticket(1, "vision")
 
 
 @given(
-    arrivals=st.lists(st.lists(st.sampled_from(sorted(RANKS)), max_size=6), min_size=1, max_size=60),
-    bound=st.integers(len(RANKS), 8),
+    arrivals=st.lists(st.lists(st.sampled_from(WORKERS), max_size=6), min_size=1, max_size=60),
+    bound=st.integers(len(WORKERS), 8),
     late=st.integers(0, 3),
 )
 def test_nobody_is_passed_over_more_often_than_the_bound(
@@ -129,10 +125,10 @@ def test_nobody_is_passed_over_more_often_than_the_bound(
             owner = head.worker
             plan.begin_tenure(owner)
             following = plan.next_of(owner, contested=False)
-        assert all(plan.passed_over(waiting.number) <= bound for waiting in plan.waiting)
+        assert all(plan.passed_over(waiting.number) <= bound for waiting in plan)
         if following is not None:
             plan.start(following)
-    assert plan.waiting == []
+    assert not plan
 
 
 @pytest.mark.parametrize("steady", ["tts", "lipsync"])

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from orchestrator.gpu.workload import ENGINES, PASSAGES
+
 AVATAR = Path(sys.executable).with_name("avatar")
+PAGE = (Path(__file__).parents[3] / "docs/howto/judge-the-plan.md").read_text()
 
 
 def avatar(*arguments: str, given: str = "", status: int = 0) -> str:
@@ -61,3 +66,17 @@ def test_what_cannot_be_is_said_in_one_line(arguments: tuple[str, ...], given: s
     said = avatar(*arguments, given=given, status=2)
     assert complaint in said
     assert said.count("\n") == 1
+
+
+def test_the_page_shows_what_the_command_prints() -> None:
+    (printf,) = re.findall(r"^printf '%s\\n' (.*) > jobs.jsonl$", PAGE, re.MULTILINE)
+    (shown,) = re.findall(r"```text\n(.*?)```", PAGE, re.DOTALL)
+    assert avatar("--simulate", "-", given="\n".join(shlex.split(printf))) == shown
+
+
+def test_the_page_says_what_is_assumed() -> None:
+    for stage, engine in ENGINES.items():
+        assert f"`{stage}` {engine.peak / 1e9:.1f}" in PAGE
+    for worker, passage in PASSAGES.items():
+        (row,) = re.findall(rf"^\| .*`{worker}`.* \| {passage.load:g} s \| (.*) \|$", PAGE, re.MULTILINE)
+        assert row == f"{passage.on:g} s | {passage.off:g} s"
