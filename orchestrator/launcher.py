@@ -7,7 +7,7 @@ from orchestrator.environments import ENVIRONMENTS
 from orchestrator.process import Launch
 from shared_schema.stages import Stage
 
-__all__ = ["RANK_OF", "WORKER_OF", "command_of", "launch"]
+__all__ = ["WORKER_OF", "command_of", "launch"]
 
 WORKER_OF = {
     Stage.SPEECH: "tts",
@@ -16,9 +16,6 @@ WORKER_OF = {
     Stage.LIPSYNC: "lipsync",
 }
 """Which worker does which stage."""
-
-RANK_OF = {Stage.SPEECH: 0, Stage.PORTRAIT: 0, Stage.FACE: 1, Stage.LIPSYNC: 2}
-"""How many stages must be done before a stage: the earlier ones make work for the later."""
 
 
 def command_of(name: str) -> tuple[str, ...]:

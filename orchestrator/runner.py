@@ -14,7 +14,7 @@ from orchestrator.chronicle import Chronicle
 from orchestrator.gpu.arbiter import Arbiter
 from orchestrator.gpu.events import Listener
 from orchestrator.job import Job
-from orchestrator.launcher import RANK_OF, WORKER_OF
+from orchestrator.launcher import WORKER_OF
 from shared_schema.errors import AvatarError, WorkerError
 from shared_schema.messages import Chunk, EngineInfo, FileRef, Progress, Result, Task
 from shared_schema.stages import Outcome, Params, Stage
@@ -123,7 +123,7 @@ class Runner:
     async def _attempt(self, task: Task, engine: EngineInfo) -> Result:
         """One attempt at a task, when it is its turn on the device."""
         name, job = WORKER_OF[task.stage], self._job.id
-        async with self._arbiter.hold(name, engine, job, RANK_OF[task.stage]) as holding:
+        async with self._arbiter.hold(name, engine, job) as holding:
             told = Chronicle(self._on_event, self._supervisor.now, job=job, worker=name, task=task)
             try:
                 result = await told.of(holding.worker.run(task, _Relay(task.stage, self._watcher, told)))

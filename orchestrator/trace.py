@@ -79,6 +79,11 @@ class _Picture:
                 self._phase(event)
             case TaskEnded():
                 self._task_ended(event)
+            case Granted() | Freed() | HandedOver():
+                self._draw_device(event)
+
+    def _draw_device(self, event: Granted | Freed | HandedOver) -> None:
+        match event:
             case Granted():
                 self._granted(event)
             case Freed():
