@@ -16,10 +16,10 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from orchestrator.gpu import suspend
 from orchestrator.gpu.actions import Action, Ask, Begin, End, Patience, Refuse, Sight
 from orchestrator.gpu.claim import Claim
 from orchestrator.gpu.device import Device, Meter
+from orchestrator.gpu.envoy import Envoy
 from orchestrator.gpu.events import Listener, Waiting, Withdrawn
 from orchestrator.gpu.lease import Lease
 from orchestrator.gpu.ledger import Ledger
@@ -29,7 +29,7 @@ from orchestrator.gpu.tenant import Standing
 from orchestrator.supervisor import Supervisor
 from orchestrator.worker import Worker
 from shared_schema.errors import AvatarError, EngineFailed, WorkerError, WorkerHung
-from shared_schema.messages import Memory, Peaks, ReleaseMode
+from shared_schema.messages import Memory, Peaks
 
 __all__ = ["Holding", "Keeper", "Need"]
 
@@ -84,7 +84,7 @@ class Keeper:
         self._supervisor = supervisor
         self._on_event = on_event
         self._ledger = Ledger(device, meter, supervisor.now, on_event)
-        self._workers: dict[str, Worker] = {}
+        self._envoy = Envoy(device, supervisor, self._ledger)
         self._numbers = itertools.count(1)
         self._turns: dict[int, asyncio.Future[Worker]] = {}
         self._beginning: set[int] = set()
@@ -200,7 +200,7 @@ class Keeper:
                 log.warning("%s", action.why)
                 # Now: its memory may be seen free before we hear that it is gone.
                 self._ledger.end(action.worker, 0)
-                self._workers[action.worker].fail(WorkerHung(action.why))
+                self._envoy.fail(action.worker, WorkerHung(action.why))
             else:
                 self._refuse(action)
 
@@ -210,9 +210,9 @@ class Keeper:
         turn = self._turns.get(ticket.number)
         try:
             if begin.grant is None:
-                await self._check(self._workers[ticket.worker])
+                await self._envoy.check(ticket.worker)
             else:
-                await self._grant(begin, begin.grant)
+                await self._envoy.grant(begin, begin.grant, lambda: self._is_on(begin))
         except AvatarError as error:
             self._break_off(begin, turn, error)
         except Exception as error:
@@ -226,7 +226,7 @@ class Keeper:
         elif turn.done():
             return
         elif self._is_on(begin):
-            turn.set_result(self._workers[ticket.worker])
+            turn.set_result(self._envoy.workers[ticket.worker])
         else:
             self.lease.want(ticket)  # its worker died meanwhile: once more, with another
 
@@ -235,61 +235,23 @@ class Keeper:
         tenant = self.lease.tenants[begin.ticket.worker]
         return tenant.epoch == begin.epoch and tenant.running == begin.ticket
 
-    async def _check(self, worker: Worker) -> None:
-        """See one gone that has failed: then `_gone` knew of it, and its next task is for its successor."""
-        if worker.failure is not None and not await worker.gone():
-            raise worker.failure
-
     def _break_off(self, begin: Begin, turn: asyncio.Future[Worker] | None, error: AvatarError) -> None:
         """A turn cannot begin as the lease decided."""
         name = begin.ticket.worker
         if self._is_on(begin):
             # What its process holds, if it has one, nobody granted it: it cannot be asked to let go.
-            if name in self._workers:
-                self._workers[name].fail(WorkerError(f"The {name} worker was not granted: {error.message}"))
+            self._envoy.fail(name, WorkerError(f"The {name} worker was not granted: {error.message}"))
             self._lose(name)
         if turn is not None and not turn.done():
             turn.set_exception(error)
 
-    async def _grant(self, begin: Begin, size: int) -> None:
-        name = begin.ticket.worker
-        worker, hello = await self._supervisor.worker(name)
-        if not self._is_on(begin):
-            return
-        if begin.resume:
-            await asyncio.to_thread(suspend.resume, hello.pid)
-        self._workers[name], self._ledger.pids[name] = worker, hello.pid
-        self._meter.granted(hello.pid)
-        await worker.grant(begin.epoch, self.device.uuid, size)
-        if self._is_on(begin):
-            self._ledger.grant(name, begin.epoch, size)
-
     async def _ask(self, ask: Ask) -> None:
-        name = ask.worker
-        worker = self._workers[name]
-        try:
-            if ask.way is Way.SUSPEND:
-                await asyncio.to_thread(suspend.suspend, self._ledger.pids[name])
-            else:
-                await worker.release(ask.epoch, ReleaseMode(ask.way))
-        except WorkerError as error:
-            # Its process is ended with it, of which `_gone` will hear.
-            log.warning("The %s worker did not let go of %s: %s", name, self.device.name, error.message)
-            worker.fail(error)
-        else:
-            self._ledger.hear(name)
-            self.lease.released(name, ask.epoch)
+        if await self._envoy.ask(ask):
+            self.lease.released(ask.worker, ask.epoch)
             self._due.set()
 
     async def _load_ahead(self, need: Need) -> None:
-        """Have weights in host memory by the time that the device is free."""
-        try:
-            worker, _ = await self._supervisor.worker(need.worker)
-            await worker.load(need.engine)
-        except AvatarError as error:
-            # The task will meet the same, and tell it to whom it concerns.
-            log.info("%s could not be loaded ahead: %s", need.engine, error.message)
-        else:
+        if await self._envoy.load(need.worker, need.engine):
             self.lease.loaded(need.worker)
 
     def _refuse(self, refusal: Refuse) -> None:
