@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from orchestrator.gpu.events import Ended, Freed, Granted
+from orchestrator.gpu.events import Ended, Freed, Granted, Withdrawn
 from orchestrator.gpu.profiles import Mode, Way
 from orchestrator.job import Job
 from shared_schema.errors import DeviceTooSmall, WorkerCrashed, WorkerHung
@@ -130,7 +130,9 @@ def test_who_is_cancelled_while_waiting_leaves_the_turn_to_the_next(job: Job) ->
                 await waiting
         await following
 
-    assert [event.target for event in play(job, script).hand_overs] == ["lipsync"]
+    made = play(job, script)
+    assert [event.target for event in made.hand_overs] == ["lipsync"]
+    assert [event.worker for event in made.events if isinstance(event, Withdrawn)] == ["vision"]
 
 
 def test_a_need_that_never_fits_is_refused_at_once(job: Job) -> None:

@@ -8,7 +8,8 @@ What goes wrong is asked for by the task (`SpeechParams.language`), at once or f
     die, mute     is killed, or says nothing, at the next release
     wait, deaf    goes on until it is cancelled, or does not hear that either
 
-With BLOCK_DEVICE=cuda the blocks are torch's, on the GPU.
+With BLOCK_DEVICE=cuda the blocks are torch's, on the GPU; with BLOCK_DEVICE=stand-in they are host memory
+that passes for a GPU's.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from shared_schema.messages import Memory, Task
 from shared_schema.stages import SpeechOutcome, SpeechParams, Stage
 
 MIB = 1 << 20
-ON_GPU = os.environ.get("BLOCK_DEVICE") == "cuda"
+DEVICE = os.environ.get("BLOCK_DEVICE", "host")
 SIZE = int(os.environ.get("BLOCK_MIB", "64")) * MIB
 CONTEXT = int(os.environ.get("BLOCK_CONTEXT_MIB", "64")) * MIB
 FOREVER = 3600
@@ -33,7 +34,7 @@ NEED = Memory(peak=SIZE + CONTEXT, context=CONTEXT)
 
 def allocate(size: int) -> Any:
     """A block of ones: every page of it is really there."""
-    if ON_GPU:
+    if DEVICE == "cuda":
         import torch
 
         return torch.ones(size, dtype=torch.uint8, device="cuda")
@@ -47,8 +48,8 @@ class Block(Engine):
     stage = Stage.SPEECH
     version = "1"
     summary = "Holds a block of memory."
-    host = Memory(0) if ON_GPU else NEED
-    gpu = NEED if ON_GPU else None
+    host = NEED if DEVICE == "host" else Memory(0)
+    gpu = None if DEVICE == "host" else NEED
 
     kept: Any = None  # a liar's block, where dropping the engine does not reach it
 

@@ -1,4 +1,4 @@
-"""What goes wrong in a soak, by name: what the task does to its worker, what is done from outside, and when."""
+"""What goes wrong in a soak, by name: what a task does to its worker, what is done from outside, and when."""
 
 from __future__ import annotations
 
@@ -13,34 +13,31 @@ from orchestrator.gpu.events import Event, Granted
 from orchestrator.gpu.host import HostMeter
 from orchestrator.gpu.keeper import Keeper
 from orchestrator.gpu.tenant import Standing
+from orchestrator.worker import Worker
 from shared_schema.errors import DeviceFailed
 from shared_schema.messages import Progress
 from tests.support.blocks import WORKERS, Blocks
 from tests.support.processes import alive
 
-__all__ = ["BEHAVIOURS", "MISHAPS", "Meddler", "Mishaps", "Order"]
+__all__ = ["MISHAPS", "Mishaps", "Order"]
 
 
-def _once(behaviour: str) -> Callable[[int], str]:
-    return lambda attempt: behaviour if attempt == 1 else "ok"
-
-
-def _always(behaviour: str) -> Callable[[int], str]:
-    return lambda _attempt: behaviour
-
-
-BEHAVIOURS: dict[str, Callable[[int], str]] = {
-    "killed in the task": _once("kill"),
-    "stopped in the task": _once("stop"),
-    "kills every worker": _always("kill"),
-    "lies at the release": _once("lie"),
-    "dies at the release": _once("die"),
-    "mute at the release": _once("mute"),
-    "cancelled while running": _always("wait"),
-    "cancelled twice": _always("wait"),
-    "cancelled and deaf": _always("deaf"),
+ONCE = {
+    "killed in the task": "kill",
+    "stopped in the task": "stop",
+    "lies at the release": "lie",
+    "dies at the release": "die",
+    "mute at the release": "mute",
 }
-"""What a task tells its engine to do, by the number of the attempt (`tests.support.block_worker`)."""
+"""What a task tells its engine at the first attempt (`tests.support.block_worker`)."""
+
+ALWAYS = {
+    "kills every worker": "kill",
+    "cancelled while running": "wait",
+    "cancelled twice": "wait",
+    "cancelled and deaf": "deaf",
+}
+"""The same at every attempt."""
 
 TRAPS = (
     "cancelled while granted",
@@ -61,7 +58,8 @@ AFTERWARDS = (
 """What is done to processes when the task is over."""
 
 MISHAPS = (
-    *BEHAVIOURS,
+    *ONCE,
+    *ALWAYS,
     *TRAPS,
     *AFTERWARDS,
     "cancelled while waiting",
@@ -77,6 +75,11 @@ class Order:
     name: str
     worker: str
     mishap: str = ""
+
+    def behaviour(self, attempt: int) -> str:
+        """What its engine is told to do at this attempt."""
+        first = ONCE.get(self.mishap, "ok") if attempt == 1 else "ok"
+        return ALWAYS.get(self.mishap, first)
 
 
 class Meddler(HostMeter):
@@ -100,7 +103,7 @@ class Mishaps:
         self.may_be_cancelled: set[str] = set()
         self._armed: list[str] = []
         self._tasks: dict[str, asyncio.Task[object]] = {}
-        self._chores: set[asyncio.Task[None]] = set()
+        self._stops = 0
 
     def attach(self, made: Blocks) -> None:
         """These are the workers."""
@@ -119,7 +122,7 @@ class Mishaps:
         elif order.mishap == "cancelled while waiting":
             self._happen(order.mishap)
             asyncio.get_running_loop().call_later(0.01, self._cancel, order.name)
-        elif order.mishap in BEHAVIOURS:
+        elif order.mishap in (*ONCE, *ALWAYS):
             self._happen(order.mishap)
 
     def turn(self, order: Order) -> None:
@@ -134,7 +137,7 @@ class Mishaps:
             if order.mishap == "cancelled twice":
                 asyncio.get_running_loop().call_later(0.001, self._cancel, order.name)
 
-    async def after(self, order: Order) -> None:
+    def after(self, order: Order) -> None:
         """A task was answered."""
         del self._tasks[order.name]
         if order.mishap not in AFTERWARDS:
@@ -145,15 +148,11 @@ class Mishaps:
         for worker in {order.worker, *others[:2]}:
             self._signal(worker, number)
         if order.mishap == "killed while idle and at the next start":
-            chore = asyncio.create_task(self._kill_the_next(order.worker))
-            self._chores.add(chore)
-            chore.add_done_callback(self._chores.discard)
+            self._kill_the_next(order.worker, self._made.supervisor._latest[order.worker], self._stops)
 
-    async def over(self) -> None:
-        """Nothing more of what was begun will happen."""
-        for chore in self._chores:
-            chore.cancel()
-        await asyncio.gather(*self._chores, return_exceptions=True)
+    def stop(self) -> None:
+        """What still waits for its moment shall not happen."""
+        self._stops += 1
         self._armed.clear()
 
     def hear(self, event: Event) -> None:
@@ -177,7 +176,7 @@ class Mishaps:
         tenant = keeper.lease.tenants[names[0]] if names else None
         if tenant is None or tenant.standing is not Standing.RELEASING:
             return
-        chosen = next((t for t in keeper.lease.plan.waiting if t.number == keeper.lease._chosen), None)
+        chosen = keeper.lease.plan.find(keeper.lease._chosen)
         if chosen is not None and chosen.job in self._tasks and self._spring("withdrawn while room is made"):
             self._cancel(chosen.job)
         elif tenant.said_so and self._spring("killed between Released and the measurement"):
@@ -204,13 +203,13 @@ class Mishaps:
         if latest is not None and latest.process.running and alive(latest.process.pid):
             os.kill(latest.process.pid, number)
 
-    async def _kill_the_next(self, worker: str) -> None:
-        """Kill a worker's next process while it starts."""
-        latest = self._made.supervisor._latest
-        last = latest[worker]
-        while latest[worker] is last or not latest[worker].process.running:
-            await asyncio.sleep(0.005)
-        self._signal(worker, signal.SIGKILL)
+    def _kill_the_next(self, name: str, last: Worker, stops: int) -> None:
+        """Kill the process that follows this one, while it starts."""
+        latest = self._made.supervisor._latest[name]
+        if latest is not last and latest.process.running:
+            self._signal(name, signal.SIGKILL)
+        elif stops == self._stops:
+            asyncio.get_running_loop().call_later(0.005, self._kill_the_next, name, last, stops)
 
     def _happen(self, mishap: str) -> None:
         self.happened[mishap] += 1

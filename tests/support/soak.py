@@ -14,12 +14,12 @@ from shared_schema.messages import Result
 from shared_schema.stages import Stage
 from tests.support.bed import Ear
 from tests.support.blocks import WORKERS, Blocks
-from tests.support.mishaps import BEHAVIOURS, Mishaps, Order
+from tests.support.mishaps import Mishaps, Order
 
 __all__ = ["Mistake", "Soak"]
 
 CLIENTS = 4
-"""Tasks that are wanted at once: more workers wait than own the device, and few hand-overs serve two tasks."""
+"""Tasks that are wanted at once: some worker always waits, and few tenures serve more than two tasks."""
 
 ROUNDS = 5
 """Tasks that each client asks for in one wave, one after the other."""
@@ -39,6 +39,8 @@ class Soak:
         self.made = made
         self.answers: dict[str, str] = {}
         self.orders: dict[str, Order] = {}
+        self.repeats: list[tuple[Order, int, str]] = []
+        self.blamed: list[tuple[str, int]] = []
         self.mishaps = mishaps
         self._shares = dict(shares)
         self._random = random.Random(seed)
@@ -56,10 +58,10 @@ class Soak:
     async def wave(self) -> None:
         """Some clients at once; back when every one of their tasks is answered."""
         await asyncio.gather(*(self._client() for _ in range(CLIENTS)))
-        await self.mishaps.over()
 
     async def use_each(self) -> None:
-        """A plain task on every worker, so that each has a process that lives."""
+        """A plain task on every worker, so that each has a process that lives; nothing goes wrong."""
+        self.mishaps.stop()
         for worker in WORKERS:
             await self._answer(Order(f"each-{next(self._numbers)}", worker))
 
@@ -69,14 +71,15 @@ class Soak:
             await self._answer(self._order())
 
     def _order(self) -> Order:
-        name = f"task-{next(self._numbers)}"
+        number = next(self._numbers)
+        name = f"task-{number}"
         worker = self._random.choice(WORKERS)
         chance = self._random.random()
         for mishap, share in self._shares.items():
             chance -= share
             if chance < 0:
                 return Order(name, worker, mishap)
-        if self._due and chance < 0.1:
+        if self._due and number % 4 == 0:
             return Order(name, worker, self._due.pop())
         return Order(name, worker)
 
@@ -99,17 +102,17 @@ class Soak:
             raise error
         assert order.name not in self.answers
         self.answers[order.name] = answer
-        await self.mishaps.after(order)
+        self.mishaps.after(order)
 
     async def _until_done(self, order: Order) -> Result:
-        return await until_done(
-            Stage.SPEECH, lambda attempt: self._attempt(order, attempt), lambda _attempt, _why: None
-        )
+        def repeated(attempt: int, why: WorkerError) -> None:
+            self.repeats.append((order, attempt, why.message))
+
+        return await until_done(Stage.SPEECH, lambda attempt: self._attempt(order, attempt), repeated)
 
     async def _attempt(self, order: Order, attempt: int) -> Result:
         """As `orchestrator.runner` does it."""
-        behaviour = BEHAVIOURS.get(order.mishap, lambda _attempt: "ok")(attempt)
-        task = self.made.task(behaviour, order.name, attempt)
+        task = self.made.task(order.behaviour(attempt), order.name, attempt)
         async with self.made.arbiter.hold(order.worker, self._info, order.name) as holding:
             self.mishaps.turn(order)
             if order.mishap == "left at once":
@@ -118,11 +121,10 @@ class Soak:
                 ear = Ear(on_progress=lambda progress: self.mishaps.heard(order, progress))
                 result = await holding.worker.run(task, ear)
             except WorkerError:
+                self.blamed.append((order.name, holding.worker.process.pid))
                 await holding.worker.gone()
                 raise
             holding.peaks = result.peaks
             if order.mishap == "mistake of the holder":
                 raise Mistake
             return result
-
-
