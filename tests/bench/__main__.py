@@ -1,6 +1,6 @@
 """`make bench`: what the promises cost, as medians and ratios measured side by side in one run.
 
-    python -m tests.bench [NAME ...]      names: command transport isolation photo memory handover plan
+    python -m tests.bench [NAME ...]      names: command transport isolation photo memory handover plan soak
 
 The machines that run this are often shared, so nothing here is asserted; read ratios before seconds.
 """
@@ -11,7 +11,7 @@ import importlib
 import platform
 import sys
 
-BENCHES = ("command", "transport", "isolation", "photo", "memory", "handover", "plan")
+BENCHES = ("command", "transport", "isolation", "photo", "memory", "handover", "plan", "soak")
 
 
 def main(names: list[str]) -> int:

@@ -8,7 +8,7 @@ from tests.bench.measure import ROOT, run, say
 
 def main() -> None:
     """The measuring is `tests.torch.moves`, in an environment with torch; one line where there is none."""
-    environment = _with_torch()
+    environment = with_torch()
     if environment is None:
         say("skipped: no environment has torch", "`.venv/bin/nox -s torch` makes one")
         return
@@ -16,7 +16,7 @@ def main() -> None:
     print(run(command, PYTHONPATH=str(ROOT)).output, end="", flush=True)
 
 
-def _with_torch() -> Environment | None:
+def with_torch() -> Environment | None:
     """The picture worker's, where it has the neural packages; else that of the nox session."""
     own = ENVIRONMENTS["vision"]
     tested = own.elsewhere(ROOT / ".nox" / "vision-torch")
