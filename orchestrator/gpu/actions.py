@@ -53,11 +53,14 @@ Action = Begin | Ask | End | Refuse
 
 @dataclass(frozen=True)
 class Patience:
-    """Seconds to wait: for a worker to let go, for a dead one's memory to be free, for other programs."""
+    """Seconds to wait: for a worker to let go, for a dead one's memory to be free, for other programs,
+    and for a device that cannot be measured.
+    """
 
     release: float = 30.0
     leaving: float = 30.0
     others: float = 600.0
+    measuring: float = 5.0
 
 
 @dataclass(frozen=True)

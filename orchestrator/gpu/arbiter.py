@@ -15,7 +15,8 @@ from typing import Self
 from orchestrator.gpu.actions import Patience
 from orchestrator.gpu.device import Device, Meter
 from orchestrator.gpu.events import Listener
-from orchestrator.gpu.keeper import Holding, Keeper, Need
+from orchestrator.gpu.holding import Holding, Need
+from orchestrator.gpu.keeper import Keeper
 from orchestrator.gpu.profiles import Settings
 from orchestrator.process import Launch
 from orchestrator.supervisor import Supervisor

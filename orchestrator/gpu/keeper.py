@@ -14,13 +14,13 @@ import itertools
 import logging
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 
 from orchestrator.gpu.actions import Action, Ask, Begin, End, Patience, Refuse, Sight
 from orchestrator.gpu.claim import Claim
 from orchestrator.gpu.device import Device, Meter
 from orchestrator.gpu.envoy import Envoy
 from orchestrator.gpu.events import Listener, Waiting, Withdrawn
+from orchestrator.gpu.holding import Holding, Need
 from orchestrator.gpu.lease import Lease
 from orchestrator.gpu.ledger import Ledger
 from orchestrator.gpu.plan import Ticket
@@ -28,10 +28,10 @@ from orchestrator.gpu.profiles import Mode, Settings, Way
 from orchestrator.gpu.tenant import Standing
 from orchestrator.supervisor import Supervisor
 from orchestrator.worker import Worker
-from shared_schema.errors import AvatarError, EngineFailed, WorkerError, WorkerHung
-from shared_schema.messages import Memory, Peaks
+from shared_schema.errors import AvatarError, DeviceStuck, EngineFailed, WorkerError, WorkerHung
+from shared_schema.messages import Peaks
 
-__all__ = ["Holding", "Keeper", "Need"]
+__all__ = ["Keeper"]
 
 log = logging.getLogger(__name__)
 
@@ -43,24 +43,6 @@ WAIT_INTERVAL = 1.0
 
 MARGIN = 1.1
 """What was measured varies from task to task; a tenth more is set aside."""
-
-
-@dataclass(frozen=True)
-class Need:
-    """What a task wants of a device: the worker, its engine and what that states, and whose task it is."""
-
-    worker: str
-    engine: str
-    memory: Memory
-    job: str = ""
-
-
-@dataclass
-class Holding:
-    """A turn on the device: the worker to use, and after its task the peaks that it reported."""
-
-    worker: Worker
-    peaks: Peaks | None = None
 
 
 class Keeper:
@@ -88,6 +70,7 @@ class Keeper:
         self._numbers = itertools.count(1)
         self._turns: dict[int, asyncio.Future[Worker]] = {}
         self._beginning: set[int] = set()
+        self._unseen_since: float | None = None
         self._errands: set[asyncio.Task[None]] = set()
         self._due = asyncio.Event()
         supervisor.subscribe(self._gone)
@@ -102,13 +85,8 @@ class Keeper:
         ticket = self._ticket(need)
         self.lease.want(ticket)
         turn = self._turns[ticket.number] = asyncio.get_running_loop().create_future()
-        now, uuid = self._supervisor.now(), self.device.uuid
-        self._on_event(Waiting(at=now, job=need.job, worker=need.worker, device=uuid, needs=ticket.peak))
-        self._due.set()
-        if not self.device.is_host and self.settings.way is Way.OFFLOAD:
-            self._send_on(self._load_ahead(need))
         try:
-            holding = Holding(await self._wait(need, turn))
+            holding = Holding(await self._wait(need, ticket, turn))
             yield holding
             if holding.peaks is not None:
                 self._note(ticket, holding.peaks)
@@ -119,12 +97,17 @@ class Keeper:
                 self.lease.finished(ticket, self._ledger.peaks.get(ticket.engine, 0))
             self._due.set()
 
-    async def _wait(self, need: Need, turn: asyncio.Future[Worker]) -> Worker:
+    async def _wait(self, need: Need, ticket: Ticket, turn: asyncio.Future[Worker]) -> Worker:
+        job, worker, uuid = need.job, need.worker, self.device.uuid
+        now = self._supervisor.now
+        self._on_event(Waiting(at=now(), job=job, worker=worker, device=uuid, needs=ticket.peak))
+        self._due.set()
+        if not self.device.is_host and self.settings.way is Way.OFFLOAD:
+            self._send_on(self._load_ahead(need))
         try:
             return await turn
         except BaseException:
-            now, uuid = self._supervisor.now(), self.device.uuid
-            self._on_event(Withdrawn(at=now, job=need.job, worker=need.worker, device=uuid))
+            self._on_event(Withdrawn(at=now(), job=job, worker=worker, device=uuid))
             raise
 
     async def close(self) -> None:
@@ -164,17 +147,29 @@ class Keeper:
                     rival = self._claim.take(alone=self.lease.mode is Mode.EXCLUSIVE)
                     sight = self._ledger.sight(rival)
                     self._act(self.lease.step(self._supervisor.now(), sight), sight)
+                self._unseen_since = None
             except AvatarError as error:
-                self._refuse_all(error)
+                self._bear(error)
             except Exception as error:
                 log.exception("The keeper of %s failed.", self.device.name)
                 self._refuse_all(self._failed(error))
 
+    def _bear(self, error: AvatarError) -> None:
+        """The device could not be measured: that may pass. Else nobody can be granted it."""
+        now = self._supervisor.now()
+        if self._unseen_since is None:
+            log.warning("%s cannot be measured: %s", self.device.name, error.message)
+            self._unseen_since = now
+        if now - self._unseen_since > self.lease.patience.measuring:
+            self._refuse_all(
+                DeviceStuck(f"{self.device.name} cannot be measured: {error.message}", error.hint)
+            )
+
     def _interval(self) -> float | None:
         moving = self._moving()
-        if any(not self.lease.tenants[name].overdue for name in moving):
+        if self._unseen_since is None and any(not self.lease.tenants[name].overdue for name in moving):
             return FLUX_INTERVAL
-        return WAIT_INTERVAL if moving or self.lease.plan else None
+        return WAIT_INTERVAL if self._unseen_since is not None or moving or self.lease.plan else None
 
     def _moving(self) -> list[str]:
         """The workers whose memory is on its way."""
@@ -260,7 +255,7 @@ class Keeper:
             turn.set_exception(refusal.error)
 
     def _refuse_all(self, error: AvatarError) -> None:
-        """The device cannot even be measured: nobody can be granted it."""
+        """Nobody can be granted the device."""
         for ticket in list(self.lease.plan):
             self.lease.withdraw(ticket.number)
             self._refuse(Refuse(ticket.number, error))

@@ -10,12 +10,12 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from orchestrator.gpu import keeper
-from orchestrator.gpu.events import Freed, Granted
+from orchestrator.gpu.events import Event, Freed, Granted, Waiting
 from orchestrator.gpu.host import HostMeter
 from orchestrator.gpu.profiles import Mode
 from orchestrator.job import Job
 from orchestrator.worker import Worker
-from shared_schema.errors import DeviceFailed, EngineFailed
+from shared_schema.errors import DeviceFailed, DeviceStuck, EngineFailed
 from shared_schema.messages import Hello, Progress
 from tests.support.bed import Ear
 from tests.support.blocks import Blocks, blocks, host_device
@@ -120,9 +120,7 @@ def test_a_device_that_cannot_be_measured_at_a_grant_is_not_lost_for_ever(job: J
 
 
 @pytest.mark.parametrize("spared", [0, 1, 2])
-def test_a_device_that_cannot_be_measured_is_told_to_who_waits_and_costs_nobody_its_process(
-    job: Job, spared: int
-) -> None:
+def test_a_device_that_cannot_be_measured_for_once_is_waited_for(job: Job, spared: int) -> None:
     meter = FailingMeter()
     meter.spared = spared
     pids = set()
@@ -130,13 +128,58 @@ def test_a_device_that_cannot_be_measured_is_told_to_who_waits_and_costs_nobody_
     async def script(made: Blocks) -> None:
         pids.add((await made.use("tts")).outcome.voice)  # type: ignore[union-attr]
         meter.failing = "held"
-        with pytest.raises(DeviceFailed, match="lost"):
-            await made.use("vision")
         await made.use("vision")
+        assert meter.failing == "", "it was asked, and failed"
         pids.add((await made.use("tts")).outcome.voice)  # type: ignore[union-attr]
 
     play(job, script, meter)
     assert len(pids) == 1
+
+
+def test_one_that_cannot_be_measured_any_more_is_told_to_who_waits_and_costs_nobody_its_process(
+    job: Job,
+) -> None:
+    class LostMeter(HostMeter):
+        lost = False
+
+        def free(self) -> int:
+            if self.lost:
+                raise LOST
+            return super().free()
+
+    meter = LostMeter()
+    pids = set()
+
+    async def scenario() -> None:
+        async with blocks(job, host_device(1), meter=meter, measuring_s=0.1) as made:
+            pids.add((await made.use("tts")).outcome.voice)  # type: ignore[union-attr]
+            meter.lost = True
+            with pytest.raises(DeviceStuck, match="host memory cannot be measured: The device is lost"):
+                await made.use("vision")
+            meter.lost = False
+            await made.use("vision")
+            pids.add((await made.use("tts")).outcome.voice)  # type: ignore[union-attr]
+
+    asyncio.run(scenario())
+    assert len(pids) == 1
+
+
+def test_whoever_listens_and_fails_does_not_block_the_device(job: Job) -> None:
+    broken: list[Event] = []
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Waiting) and event.worker == "vision" and not broken:
+            broken.append(event)
+            raise KeyError("a display")
+
+    async def scenario() -> None:
+        async with blocks(job, host_device(1), listener=listen) as made:
+            with pytest.raises(KeyError, match="a display"):
+                await made.use("vision")
+            await made.use("tts")
+
+    asyncio.run(scenario())
+    assert broken
 
 
 def test_a_task_that_is_done_stays_done_where_its_peak_cannot_be_noted(job: Job) -> None:
@@ -154,7 +197,7 @@ def test_one_that_was_ended_counts_as_ended_also_where_its_memory_is_free_before
 ) -> None:
     monkeypatch.setattr(keeper, "FLUX_INTERVAL", 0.0)
 
-    class Waiting(HostMeter):
+    class LateMeter(HostMeter):
         """Looks only when the process, once it was given up, is a zombie, and nobody here knows yet."""
 
         def held(self, pid: int) -> int:
@@ -172,7 +215,7 @@ def test_one_that_was_ended_counts_as_ended_also_where_its_memory_is_free_before
         await made.use("vision")
         await made.use("tts")
 
-    made = play(job, script, Waiting())
+    made = play(job, script, LateMeter())
     assert [event.mode for event in made.events if isinstance(event, Freed)] == ["ended", "unload"]
     assert [event.worker for event in made.events if isinstance(event, Granted)] == ["tts", "vision", "tts"]
 

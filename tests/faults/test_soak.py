@@ -27,8 +27,8 @@ from tests.support.soak import Soak
 
 pytestmark = pytest.mark.timeout(900)
 
-SHARES = {name: 0.001 if name == "meter fails" else 0.004 for name in MISHAPS}
-"""Of all tasks. A meter that fails is told to all who wait: often, it would set innocents aside by chance."""
+SHARES = dict.fromkeys(MISHAPS, 0.004)
+"""Of all tasks."""
 
 
 @dataclass(frozen=True)

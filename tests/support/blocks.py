@@ -83,6 +83,7 @@ async def blocks(
     way: Way = Way.UNLOAD,
     meter: Meter | None = None,
     release_s: float = 1.0,
+    measuring_s: float = 30.0,
     deadlines: Deadlines | None = None,
     variables: dict[str, str] | None = None,
     listener: Listener = lambda _event: None,
@@ -107,7 +108,7 @@ async def blocks(
         on_event=hear,
         restarts=NO_LIMIT,
     )
-    patience = Patience(release=release_s, leaving=30, others=30)
+    patience = Patience(release=release_s, leaving=30, others=30, measuring=measuring_s)
     async with (
         supervisor,
         Arbiter(placement, supervisor, on_event=hear, patience=patience) as arbiter,
