@@ -53,7 +53,7 @@ class Lease:
             raise DeviceTooSmall(
                 f"{ticket.engine} needs {size(ticket.peak)} of memory; {self.device.name} has"
                 f" {size(self.device.budget)} to give.",
-                "Choose another engine, or a larger device (AVATAR_DEVICE).",
+                "Choose another engine, a larger device (AVATAR_DEVICE), or more of it (AVATAR_BUDGET).",
             )
         self.tenants.setdefault(ticket.worker, Tenant(ticket.worker))
         self.plan.add(ticket)

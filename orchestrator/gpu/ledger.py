@@ -111,8 +111,8 @@ class Ledger:
         self._owners.discard(worker)
         if not owned and (request.mode == "ended" or request.before <= after):
             return  # nobody waited for it
-        if request.before > after:
-            self._returns.append(_Return(worker, request.at, request.before - after))
+        # An owner that did nothing gives back nothing, and is succeeded all the same.
+        self._returns.append(_Return(worker, request.at, max(0, request.before - after)))
         self.on_event(
             Freed(
                 at=now,
