@@ -59,7 +59,7 @@ class Machine:
     def __init__(self, environment: Mapping[str, str]) -> None:
         """Find the devices; raises what `find.devices` and `profiles.settings` raise."""
         self._found = [
-            (device, meter, settings(device, environment, sees_processes=True if device.is_host else None))
+            (device, meter, settings(device, environment, sees_processes=meter.sees_processes))
             for device, meter in devices(environment)
         ]
         # A worker without a GPU holds host memory, also where GPUs are what is leased.

@@ -44,7 +44,6 @@ class Request(ABC, Generic[Answer]):
         """Nothing will answer any more."""
         if not self.answer.done():
             self.answer.set_exception(error)
-            self.answer.exception()  # looked at: whoever has given up waiting is not to hear of it
             self.answer.exception()  # heard, even where nobody waits for it any more
 
     def settle(self, answer: Answer) -> None:
