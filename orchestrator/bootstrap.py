@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from orchestrator.environments import ENVIRONMENTS, KINDS, sync
+from orchestrator.environments import ENVIRONMENTS, KINDS, USUAL, sync
 from shared_schema.errors import AvatarError
 
 __all__ = ["main"]
@@ -20,12 +20,11 @@ __all__ = ["main"]
 def main() -> None:
     """Do what the command line says; exit with the error's status after one line on stderr."""
     arguments = _arguments()
-    names = arguments.names or list(ENVIRONMENTS)
     try:
         if arguments.action == "sync":
-            sync(names, arguments.kind)
+            sync(arguments.names or USUAL, arguments.kind)
         else:
-            _lock(names, upgrade=arguments.upgrade, check=arguments.check)
+            _lock(arguments.names or list(ENVIRONMENTS), upgrade=arguments.upgrade, check=arguments.check)
     except AvatarError as error:
         print(f"avatar: {error}", file=sys.stderr)
         sys.exit(error.exit_status)
@@ -53,7 +52,7 @@ def _arguments() -> argparse.Namespace:
     how.add_argument("--upgrade", action="store_true", help="to the newest versions allowed")
     how.add_argument("--check", action="store_true", help="only say which have moved")
     for action in (installing, locking):
-        action.add_argument("names", nargs="*", metavar="NAME", help="default: all")
+        action.add_argument("names", nargs="*", metavar="NAME", help="default: all that are usual")
     return parser.parse_args()
 
 

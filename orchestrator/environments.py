@@ -25,6 +25,7 @@ __all__ = [
     "ENVIRONMENTS",
     "KINDS",
     "ROOT",
+    "USUAL",
     "Environment",
     "Installed",
     "State",
@@ -40,6 +41,7 @@ KINDS = {
     "base": "requirements.lock",
     "test": "requirements-test.lock",
     "neural": "requirements-neural.lock",
+    "neural-test": "requirements-neural-test.lock",
     "torch": "requirements-torch.lock",
     "dev": "requirements-dev.lock",
 }
@@ -69,7 +71,8 @@ class Installed:
 class Environment:
     """A virtual environment and the project whose locks it follows. `python` is its version ("3.11").
 
-    An `editable` one has the project itself installed; the others import it from where it lies.
+    An `editable` one has the project itself installed; the others import it from where it lies, and with it
+    the code of another environment's worker that they share: `shares` is its folder.
     """
 
     name: str
@@ -77,6 +80,7 @@ class Environment:
     python: str
     venv: Path
     editable: bool = False
+    shares: Path | None = None
 
     @property
     def python_path(self) -> Path:
@@ -150,17 +154,22 @@ class Environment:
         return ""
 
 
-def _worker(name: str, folder: str, python: str) -> Environment:
+def _worker(name: str, folder: str, python: str, shares: str = "") -> Environment:
     path = ROOT / "envs" / folder
-    return Environment(name, path, python, path / ".venv")
+    return Environment(name, path, python, path / ".venv", shares=ROOT / "envs" / shares if shares else None)
 
 
 ENVIRONMENTS = {
     "orchestrator": Environment("orchestrator", ROOT, "3.12", ROOT / ".venv", editable=True),
     "tts": _worker("tts", "tts-py311", "3.11"),
+    "tts-fork": _worker("tts-fork", "tts-fork-py312", "3.12", shares="tts-py311"),
     "vision": _worker("vision", "vision-py312", "3.12"),
     "lipsync": _worker("lipsync", "lipsync", "3.12"),
 }
+
+
+USUAL = [name for name, environment in ENVIRONMENTS.items() if environment.shares is None]
+"""What is set up unless names are given. One that shares another's code is a second way to do the same."""
 
 
 def sync(names: Iterable[str], kind: str = "base", *, quiet: bool = False, force: bool = False) -> None:

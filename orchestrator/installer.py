@@ -19,13 +19,12 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from orchestrator import paths
 from orchestrator.environments import ROOT, Environment, State, digest
 from orchestrator.fetch_uv import fetch_uv
 from orchestrator.interpreters import Interpreter, find_interpreter
 from orchestrator.progress import SetupProgress
 from orchestrator.uv import Uv, find_uv
-from shared_schema import STAMP_NAME
+from shared_schema import STAMP_NAME, paths
 from shared_schema.errors import EnvironmentMissing
 
 __all__ = ["PATH_FILE", "install"]
@@ -144,7 +143,9 @@ class _Setup:
             )  # fmt: skip
             return
         packages = environment.venv / "lib" / f"python{environment.python}" / "site-packages"
-        (packages / PATH_FILE).write_text(f"{ROOT}\n{environment.folder}\n", encoding="utf-8")
+        folders = [ROOT, environment.folder, *([environment.shares] if environment.shares else [])]
+        lines = "".join(f"{folder}\n" for folder in folders)
+        (packages / PATH_FILE).write_text(lines, encoding="utf-8")
 
     def _verify(self, code: str = "") -> str:
         """The version that the environment's interpreter itself gives; refused where it is the wrong one."""

@@ -10,8 +10,8 @@ import shutil
 import stat
 from pathlib import Path
 
-from orchestrator import locks, paths
-from shared_schema import limits
+from orchestrator import locks
+from shared_schema import limits, paths
 from shared_schema.engine import file_reference
 from shared_schema.errors import InputError, OutputError, PhotoError, ProtocolError, RecordingError, TextError
 from shared_schema.messages import FileRef, Result
@@ -43,8 +43,11 @@ class Job(locks.LockedFolder):
         self._accepted: set[Path] = set()
 
     def add_file(self, role: str, source: Path) -> FileRef:
-        """Copy a file of the user's in. The role's InputError where it is missing, empty or too large."""
-        noun, bound, error_type = _BOUNDS[role]
+        """Copy a file of the user's in. The role's InputError where it is missing, empty or too large.
+
+        A role that may have several files counts them: voice, voice-2 and so on.
+        """
+        noun, bound, error_type = _BOUNDS[role.partition("-")[0]]
         target = self.folder / f"input-{role}"
         self._sources[target.name] = source
         descriptor, size = _open_input(source, noun, error_type)

@@ -24,9 +24,10 @@ from typing import Self
 
 import msgspec
 
-from orchestrator import locks, paths
+from orchestrator import locks
 from orchestrator.gpu.device import Device
 from orchestrator.gpu.events import Event
+from shared_schema import paths
 from shared_schema.errors import AvatarError, Cancelled, InputError
 
 __all__ = ["KEPT", "Ending", "Header", "Journal", "ending", "find", "is_running", "newest", "read"]

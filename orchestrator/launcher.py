@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from orchestrator import paths
 from orchestrator.environments import ENVIRONMENTS
 from orchestrator.process import Launch
+from shared_schema import paths
 from shared_schema.stages import Stage
 
-__all__ = ["WORKER_OF", "command_of", "launch"]
+__all__ = ["APART", "WORKER_OF", "command_of", "launch", "worker_of", "workers_of"]
 
 WORKER_OF = {
     Stage.SPEECH: "tts",
@@ -17,13 +17,27 @@ WORKER_OF = {
 }
 """Which worker does which stage."""
 
+APART = {"xtts-fork": "tts-fork"}
+"""Engines that cannot live in their stage's usual environment, and the workers that have them."""
+
+
+def worker_of(stage: Stage, engine: str | None = None) -> str:
+    """The worker that does a stage, with the engine that was asked for."""
+    return APART.get(engine or "", WORKER_OF[stage])
+
+
+def workers_of(stage: Stage) -> list[str]:
+    """All workers that have engines of a stage, the usual one first."""
+    apart = [worker for worker in APART.values() if worker.startswith(WORKER_OF[stage])]
+    return [WORKER_OF[stage], *apart]
+
 
 def command_of(name: str) -> tuple[str, ...]:
     """The command of a worker, up to its options. EnvironmentMissing where it is not set up."""
     environment = ENVIRONMENTS[name]
     environment.require()
     # -P keeps the current folder off the import path.
-    return (str(environment.python_path), "-P", "-m", f"{name}_worker")
+    return (str(environment.python_path), "-P", "-m", f"{name.replace('-', '_')}_worker")
 
 
 def launch(name: str) -> Launch:

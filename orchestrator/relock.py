@@ -16,17 +16,18 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from orchestrator import paths
 from orchestrator.environments import ENVIRONMENTS, KINDS, Environment
 from orchestrator.fetch_uv import fetch_uv
 from orchestrator.uv import Uv, find_uv
+from shared_schema import paths
 from shared_schema.errors import EnvironmentMissing, InputError
 
 __all__ = ["check_locks", "pins", "renew_locks"]
 
 _ORDER = {
     "orchestrator": ("dev", "base"),
-    "tts": ("neural", "base", "test"),
+    "tts": ("neural", "base", "test", "neural-test"),
+    "tts-fork": ("neural", "base", "test", "neural-test"),
     "vision": ("neural", "base", "test", "torch"),
     "lipsync": ("neural", "base", "test"),
 }
@@ -87,7 +88,7 @@ def _compile(
             # Nothing that names a host or a path: the lock must install from any index.
             "--generate-hashes", "--no-annotate", "--no-header",
             "--no-emit-index-url", "--no-emit-find-links",
-            *([] if kind == "base" else ["--extra", kind]),
+            *_extras(kind),
             *_constraints(kind, written),
             *(["--upgrade"] if upgrade else []),
             "--output-file", str(output),
@@ -97,6 +98,11 @@ def _compile(
         )  # fmt: skip
         written.append(output)
     return written
+
+
+def _extras(kind: str) -> list[str]:
+    """The extras of pyproject.toml that a kind takes: "neural-test" takes two."""
+    return [] if kind == "base" else [part for extra in kind.split("-") for part in ("--extra", extra)]
 
 
 def _constraints(kind: str, written: list[Path]) -> list[str]:

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from orchestrator import locks, paths
-from shared_schema import limits
+from orchestrator import locks
+from shared_schema import limits, paths
 from shared_schema.errors import RunDirectoryError
 
 __all__ = ["RunDirectory"]

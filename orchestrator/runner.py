@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 import msgspec
 
 from orchestrator.attempts import until_done
-from orchestrator.choice import choose
+from orchestrator.choice import ANY_LANGUAGE, Want, choose
 from orchestrator.chronicle import Chronicle
 from orchestrator.gpu.arbiter import Arbiter
 from orchestrator.gpu.events import Listener
 from orchestrator.job import Job
-from orchestrator.launcher import WORKER_OF
+from orchestrator.launcher import worker_of
 from shared_schema.errors import AvatarError, WorkerError
 from shared_schema.messages import Chunk, EngineInfo, FileRef, Progress, Result, Task
-from shared_schema.stages import Outcome, Params, Stage
+from shared_schema.stages import Outcome, Params, SpeechParams, Stage
 
 __all__ = ["Runner", "StageReport", "Watcher"]
+
+
+ChunkListener = Callable[[Stage, Chunk, bytes], None]
+"""Told of pieces of results while they are made. It must neither block nor raise."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,10 @@ class Watcher(Protocol):
 
 
 class Runner:
-    """Runs the stages of one job, each when it is its turn. `on_event` hears of each attempt at a task."""
+    """Runs the stages of one job, each when it is its turn.
+
+    `on_event` hears of each attempt at a task, `on_chunk` of pieces of results while they are made.
+    """
 
     def __init__(
         self,
@@ -71,6 +79,7 @@ class Runner:
         self._watcher = watcher
         self._seed = seed
         self._on_event = on_event
+        self.on_chunk: ChunkListener = lambda _stage, _chunk, _data: None
         self._running: set[Stage] = set()
 
     async def run(
@@ -78,8 +87,11 @@ class Runner:
     ) -> StageReport:
         """Run a stage and verify its artifacts. Raises AvatarError as the engine or the worker did."""
         began = time.monotonic()
-        _, hello = await self._supervisor.worker(WORKER_OF[stage])
-        info, why = choose(stage, hello.engines, inputs, engine)
+        worker = worker_of(stage, engine)
+        _, hello = await self._supervisor.worker(worker)
+        language = params.language if isinstance(params, SpeechParams) else ANY_LANGUAGE
+        want = Want(inputs, language, self._arbiter.on_gpu(worker), engine)
+        info, why = choose(stage, hello.engines, want)
         self._watcher.chosen(stage, info, why)
         task = Task(
             id=f"{self._job.id}-{stage}",
@@ -122,11 +134,13 @@ class Runner:
 
     async def _attempt(self, task: Task, engine: EngineInfo) -> Result:
         """One attempt at a task, when it is its turn on the device."""
-        name, job = WORKER_OF[task.stage], self._job.id
+        name, job = worker_of(task.stage, task.engine), self._job.id
         async with self._arbiter.hold(name, engine, job) as holding:
             told = Chronicle(self._on_event, self._supervisor.now, job=job, worker=name, task=task)
             try:
-                result = await told.of(holding.worker.run(task, _Relay(task.stage, self._watcher, told)))
+                result = await told.of(
+                    holding.worker.run(task, _Relay(task.stage, self._watcher, told, self.on_chunk))
+                )
             except WorkerError:
                 # It may write until it is gone.
                 await holding.worker.gone()
@@ -153,14 +167,15 @@ class Runner:
 class _Relay:
     """Passes a task's progress on under its stage."""
 
-    def __init__(self, stage: Stage, watcher: Watcher, told: Chronicle) -> None:
+    def __init__(self, stage: Stage, watcher: Watcher, told: Chronicle, on_chunk: ChunkListener) -> None:
         self._stage = stage
         self._watcher = watcher
         self._told = told
+        self._on_chunk = on_chunk
 
     def progress(self, _task: Task, progress: Progress) -> None:
         self._told.enter(progress.phase)
         self._watcher.progressed(self._stage, progress)
 
-    def chunk(self, _task: Task, _chunk: Chunk, _data: bytes) -> None:
-        """No stage streams yet; the finished file holds all the same bytes."""
+    def chunk(self, _task: Task, chunk: Chunk, data: bytes) -> None:
+        self._on_chunk(self._stage, chunk, data)

@@ -17,7 +17,7 @@ from typing import Self
 
 import msgspec
 
-from orchestrator import locks, paths
+from orchestrator import locks
 from orchestrator.gpu.device import Device
 from orchestrator.gpu.events import (
     Ended,
@@ -32,6 +32,7 @@ from orchestrator.gpu.events import (
     Withdrawn,
 )
 from orchestrator.gpu.profiles import Settings
+from shared_schema import paths
 
 __all__ = [
     "INTERVAL",

@@ -10,7 +10,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from orchestrator import paths
 from orchestrator.gpu.cgroup import oom_kills
 from orchestrator.gpu.events import Ended, Listener, Started
 from orchestrator.liveness import Deadlines
@@ -19,6 +18,7 @@ from orchestrator.restarts import RestartPolicy, Restarts
 from orchestrator.rundir import RunDirectory
 from orchestrator.transport import Transport
 from orchestrator.worker import Worker
+from shared_schema import paths
 from shared_schema.errors import OutputError, WorkerError
 from shared_schema.messages import Hello
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.interpreters import folders_of_versions
-from orchestrator.paths import data_dir
 from shared_schema.errors import EnvironmentMissing
+from shared_schema.paths import data_dir
 
 __all__ = ["REQUIREMENT", "RegistryUnreachable", "Uv", "find_uv", "private_folder", "settings", "usable_uv"]
 

@@ -24,6 +24,7 @@ VARIABLES = (
     Variable("AVATAR_PROFILE", "auto"),
     Variable("AVATAR_LEASE", "auto"),
     Variable("AVATAR_RELEASE", "auto"),
+    Variable("AVATAR_TTS", "the best that is ready"),
     Variable("AVATAR_TTS_THREADS", "1"),
 )
 """All that a person may set; docs/reference/configuration.md says more of each."""

@@ -27,6 +27,7 @@ class Memory(Body, frozen=True):
 class EngineInfo(Body, frozen=True):
     """What a worker says of one engine. `lacks` and `remedy` are sentences, empty when it is ready.
 
+    `needs` are input files without which it cannot work, `ignores` such as it can make no use of.
     `version` is its own, and behind it in brackets those of the libraries that decide its result.
     `host` is its need of host memory, `gpu` of a GPU's: None where it uses none.
     """
@@ -40,6 +41,7 @@ class EngineInfo(Body, frozen=True):
     remedy: str = ""
     languages: list[str] = msgspec.field(default_factory=list)
     needs: list[str] = msgspec.field(default_factory=list)
+    ignores: list[str] = msgspec.field(default_factory=list)
     host: Memory = Memory(0)
     gpu: Memory | None = None
 

@@ -12,6 +12,7 @@ a time, in the main thread. One that uses torch moves its weights with `shared_s
 from __future__ import annotations
 
 import hashlib
+import itertools
 import logging
 import threading
 import time
@@ -43,7 +44,8 @@ class Availability(msgspec.Struct, frozen=True):
 class Engine(ABC):
     """One model, or one method that needs none.
 
-    `languages` are the BCP 47 tags it speaks; `needs` the input files without which it cannot work.
+    `languages` are the BCP 47 tags it speaks; `needs` the input files without which it cannot work,
+    `ignores` those it can make no use of, so that it is not taken where the user gave one.
     A worker lists its engines best first: of those that are ready and whose needs are met, the
     first is taken.
 
@@ -58,6 +60,7 @@ class Engine(ABC):
     summary: ClassVar[str]
     languages: ClassVar[tuple[str, ...]] = ()
     needs: ClassVar[tuple[str, ...]] = ()
+    ignores: ClassVar[tuple[str, ...]] = ()
     host: ClassVar[Memory]
     gpu: ClassVar[Memory | None] = None
 
@@ -140,6 +143,17 @@ class Context:
         if not path.is_file() or path.stat().st_size != reference.size:
             raise InputError(f"The {name} file {reference.path} is missing or has changed since it was sent.")
         return path
+
+    def inputs(self, name: str) -> list[Path]:
+        """The files of a role that may have several: `name`, `name`-2, `name`-3 and so on."""
+        names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+        found: list[Path] = []
+        for each in names:
+            path = self.optional_input(each)
+            if path is None:
+                break
+            found.append(path)
+        return found
 
     def output(self, name: str, filename: str) -> Path:
         """The path at which to write the artifact `name`; what is written there is part of the result."""

@@ -26,9 +26,11 @@ __all__ = [
     "EngineUnknown",
     "EnvironmentMissing",
     "FaceError",
+    "FetchFailed",
     "HandshakeRefused",
     "InputError",
     "LanguageUnknown",
+    "LicenceRefused",
     "OutOfMemory",
     "OutputError",
     "PhotoError",
@@ -38,6 +40,7 @@ __all__ = [
     "RunDirectoryError",
     "TaskSetAside",
     "TextError",
+    "WeightsError",
     "WorkerCrashed",
     "WorkerError",
     "WorkerHung",
@@ -116,10 +119,29 @@ class OutputError(InputError):
     code = "bad-output"
 
 
+class WeightsError(InputError):
+    """Raised when weights are damaged, incomplete, or hold what is no tensor."""
+
+    code = "bad-weights"
+
+
+class LicenceRefused(InputError):
+    """Raised when weights may be used only after their licence was accepted, and it was not."""
+
+    code = "licence-refused"
+
+
 class EnvironmentMissing(AvatarError):
     """Raised when a worker's environment is not set up, stale, or has the wrong interpreter."""
 
     code = "environment-missing"
+    exit_status = 3
+
+
+class FetchFailed(AvatarError):
+    """Raised when weights cannot be had: no network, no such revision, no permission, no space."""
+
+    code = "fetch-failed"
     exit_status = 3
 
 

@@ -28,7 +28,10 @@ class Phone(msgspec.Struct, frozen=True, forbid_unknown_fields=True, array_like=
 
 
 class Utterance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One spoken sentence. Between phones, and between utterances, is silence."""
+    """One spoken sentence. Between phones, and between utterances, is silence.
+
+    `phones` is empty where only the sentence's bounds are known: then the sound itself says more.
+    """
 
     text: str
     start: float

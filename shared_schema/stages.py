@@ -1,7 +1,7 @@
 """What each stage takes and gives: typed parameters and outcomes, and the names of its files.
 
     stage     input files                          parameters       output files
-    speech    text, [voice]                        SpeechParams     speech.wav, timings.jsonl
+    speech    text, [voice, voice-2, ...]          SpeechParams     speech.wav, timings.jsonl
     portrait  [photo]                              PortraitParams   portrait.png
     face      portrait                             FaceParams       face.json
     lipsync   portrait, face, speech, [timings]    LipsyncParams    video.mp4
@@ -57,10 +57,18 @@ class _Typed(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field=
 
 
 class SpeechParams(_Typed, frozen=True, tag="speech"):
-    """How to speak. `speed` is a factor on the speaking rate, 1.0 the engine's own."""
+    """How to speak. `language` is a BCP 47 tag, or "auto": as the text is written.
+
+    `speed` is a factor on the speaking rate, 1.0 the engine's own; `temperature` how freely it speaks,
+    None as the engine likes it. `speaker` names one of the engine's own voices, empty its first.
+    With `stream` sound is sent while a sentence is still being made.
+    """
 
     language: str = "en"
     speed: Annotated[float, msgspec.Meta(ge=0.5, le=2.0)] = 1.0
+    speaker: str = ""
+    temperature: Annotated[float, msgspec.Meta(ge=0.01, le=2.0)] | None = None
+    stream: bool = False
 
 
 class PortraitParams(_Typed, frozen=True, tag="portrait"):
@@ -91,12 +99,17 @@ class LipsyncParams(_Typed, frozen=True, tag="lipsync"):
 
 
 class SpeechOutcome(_Typed, frozen=True, tag="speech"):
-    """The sound that was made. `voice` says in words which voice speaks and how it was matched."""
+    """The sound that was made. `voice` says in words which voice speaks and how it was matched.
+
+    `language` is the one spoken; `advice` what would make the recordings that were given better.
+    """
 
     sample_rate: int
     samples: int
     sentences: int
     voice: str = ""
+    language: str = ""
+    advice: list[str] = msgspec.field(default_factory=list)
 
 
 class PortraitOutcome(_Typed, frozen=True, tag="portrait"):

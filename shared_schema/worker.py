@@ -212,6 +212,7 @@ def describe(engine: type[Engine]) -> EngineInfo:
         remedy=available.remedy,
         languages=list(engine.languages),
         needs=list(engine.needs),
+        ignores=list(engine.ignores),
         host=engine.host,
         gpu=engine.gpu,
     )

@@ -10,7 +10,7 @@ import click
 
 from orchestrator.cli.news import News, kind_of
 from orchestrator.gpu.events import Event, Waiting
-from orchestrator.launcher import WORKER_OF
+from orchestrator.launcher import workers_of
 from orchestrator.runner import StageReport
 from shared_schema.errors import WorkerError
 from shared_schema.messages import EngineInfo, Progress
@@ -125,7 +125,7 @@ class LiveDisplay(SilentDisplay):
         self._news.hear(event)
         if isinstance(event, Waiting):
             for stage, row in self._rows.items():
-                if WORKER_OF[stage] == event.worker:
+                if event.worker in workers_of(stage):
                     self._bars.update(row, phase=f"waits for {kind_of(event.device)}")
 
     def __enter__(self) -> Self:

@@ -10,7 +10,8 @@ __all__ = ["envs"]
 
 # ruff: noqa: PLC0415 - see orchestrator.cli
 
-NAMES = ("tts", "vision", "lipsync")
+NAMES = ("tts", "tts-fork", "vision", "lipsync")
+USUAL = ("tts", "vision", "lipsync")
 
 
 @click.group(short_help="Set up and enter the workers' environments.")
@@ -22,10 +23,13 @@ def envs() -> None:
 @click.argument("names", nargs=-1, type=click.Choice(NAMES))
 @click.option("--neural", is_flag=True, help="With the heavy packages of the neural engines (gigabytes).")
 def sync(names: tuple[str, ...], neural: bool) -> None:
-    """Bring the named environments (all, if none is named) to exactly what their locks say."""
+    """Bring the named environments to exactly what their locks say.
+
+    Without a name: those of the usual workers, which are all but tts-fork.
+    """
     from orchestrator.environments import sync as sync_environments
 
-    sync_environments(list(names or NAMES), kind="neural" if neural else "base", force=True)
+    sync_environments(list(names or USUAL), kind="neural" if neural else "base", force=True)
 
 
 @envs.command(name="list", short_help="Show their state.")

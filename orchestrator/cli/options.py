@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from shared_schema import limits
 from shared_schema.errors import TextError
 
+if TYPE_CHECKING:
+    from orchestrator.job import Job
+    from shared_schema.messages import FileRef
+
 __all__ = [
     "FRAME_RATE",
     "SEED",
     "FrameRateType",
+    "add_voices",
     "common",
     "engine",
     "file_path",
@@ -67,11 +72,10 @@ def _all(*options: Decorator) -> Decorator:
     return decorate
 
 
-def engine(flag: str, name: str, stage: str) -> Decorator:
+def engine(flag: str, name: str, stage: str, *, envvar: str | None = None) -> Decorator:
     """An option that names the engine of a stage."""
-    return click.option(
-        flag, name, metavar="ENGINE", help=f"Engine of this stage; see `avatar stage {stage} --list-engines`."
-    )
+    words = f"Engine of this stage; see `avatar stage {stage} --list-engines`."
+    return click.option(flag, name, metavar="ENGINE", envvar=envvar, help=words)
 
 
 speech = _all(
@@ -79,10 +83,24 @@ speech = _all(
     click.option(
         "--text-file", type=file_path, metavar="FILE", help="Read it from a UTF-8 file; - is stdin."
     ),
-    click.option("--voice", type=file_path, metavar="FILE", help="A recording of the voice to match."),
-    click.option("--language", default="en", show_default=True, help="Language of the text."),
+    click.option(
+        "--voice",
+        type=file_path,
+        metavar="FILE",
+        multiple=True,
+        help="A recording of the voice to follow; give several for a better likeness.",
+    ),
+    click.option("--speaker", default="", metavar="NAME", help="One of the engine's own voices."),
+    click.option(
+        "--language", default="en", show_default=True, help="Language of the text; auto finds it out."
+    ),
     click.option(
         "--speed", type=click.FloatRange(0.5, 2.0), default=1.0, show_default=True, help="Speaking rate."
+    ),
+    click.option(
+        "--temperature",
+        type=click.FloatRange(0.01, 2.0),
+        help="How freely a neural voice speaks. [default: as its model says]",
     ),
 )
 
@@ -114,6 +132,12 @@ common = _all(
     click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, and nothing else."),
     click.option("-v", "--verbose", is_flag=True, help="Show workers' logs and tracebacks."),
 )
+
+
+def add_voices(job: Job, voices: Sequence[Path]) -> dict[str, FileRef]:
+    """Copy recordings of a voice into a job: roles voice, voice-2 and so on."""
+    roles = ["voice", *(f"voice-{number}" for number in range(2, len(voices) + 1))]
+    return {role: job.add_file(role, path) for role, path in zip(roles, voices, strict=False)}
 
 
 def read_text(text: str | None, text_file: Path | None) -> str:

@@ -12,7 +12,13 @@ __all__ = ["face_params", "lipsync_params", "portrait_params", "speech_params"]
 
 def speech_params(given: dict[str, Any]) -> SpeechParams:
     """From `options.speech`."""
-    return SpeechParams(given["language"], given["speed"])
+    return SpeechParams(
+        given["language"],
+        given["speed"],
+        given["speaker"],
+        given["temperature"],
+        stream=given.get("stream", False),
+    )
 
 
 def portrait_params(given: dict[str, Any]) -> PortraitParams:

@@ -25,7 +25,7 @@ __all__ = ["run"]
 @click.option(
     "-o", "--output", type=options.file_path, required=True, metavar="FILE", help="The video (.mp4)."
 )
-@options.engine("--tts", "tts_engine", "tts")
+@options.engine("--tts", "tts_engine", "tts", envvar="AVATAR_TTS")
 @options.engine("--portrait-engine", "portrait_engine", "portrait")
 @options.engine("--lipsync", "lipsync_engine", "lipsync")
 @options.common
@@ -39,19 +39,22 @@ def run(output: Path, **given: Any) -> None:
     from orchestrator.cli.session import Session, drive
     from orchestrator.cli.setup import ensure
     from orchestrator.job import Job
+    from orchestrator.launcher import worker_of
     from orchestrator.output import Target
     from orchestrator.pipeline import Request, talking_portrait
+    from shared_schema.stages import Stage
 
     target = Target(output, (".mp4",), force=given["force"])
     text = options.read_text(given["text"], given["text_file"])
-    ensure("tts", "vision", "lipsync", quiet=given["as_json"])
+    speaker = worker_of(Stage.SPEECH, given["tts_engine"])
+    ensure(speaker, "vision", "lipsync", quiet=given["as_json"])
     inputs = {}
 
     def prepare(job: Job) -> None:
         inputs["text"] = job.add_text(text)
-        for role, path in (("photo", given["portrait"]), ("voice", given["voice"])):
-            if path is not None:
-                inputs[role] = job.add_file(role, path)
+        inputs.update(options.add_voices(job, given["voice"]))
+        if given["portrait"] is not None:
+            inputs["photo"] = job.add_file("photo", given["portrait"])
 
     async def work(session: Session) -> str:
         request = Request(
@@ -82,11 +85,12 @@ def _summary(reports: list[StageReport], output: Path, *, as_json: bool) -> str:
 
     if as_json:
         return report_as_json(reports, output)
-    voices = [report.outcome.voice for report in reports if isinstance(report.outcome, SpeechOutcome)]
+    spoken = [report.outcome for report in reports if isinstance(report.outcome, SpeechOutcome)]
     video = reports[-1].outcome
     assert isinstance(video, LipsyncOutcome)  # noqa: S101 - the last stage is lip-sync
     lines = [
-        *(f"voice     {voice}" for voice in voices if voice),
+        *(f"voice     {outcome.voice}" for outcome in spoken if outcome.voice),
+        *(f"advice    {advice}" for outcome in spoken for advice in outcome.advice),
         f"video     {video.seconds:.2f} s, {video.frames} frames, {video.width}x{video.height}",
         "time      " + ", ".join(f"{report.stage} {report.seconds:.1f} s" for report in reports),
         str(output),

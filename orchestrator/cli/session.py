@@ -56,7 +56,7 @@ def drive(
     verbose: bool = False,
     recorded: bool = True,
 ) -> None:
-    """Run `prepare` (inputs into the job, before any worker starts), then `work`, and print what it returns.
+    """Run `prepare` (inputs into the job, before any worker starts), then `work`; print what it returns.
 
     With `recorded` a journal is kept. Exits with the error's status after one line on stderr (with
     `as_json`, also an object on stdout).
@@ -71,7 +71,8 @@ def drive(
         raise click.exceptions.Exit(128 + (ending.args or (signal.SIGTERM,))[0]) from None
     except AvatarError as error:
         _fail(error, as_json=as_json, verbose=verbose)
-    click.echo(answer)
+    if answer:
+        click.echo(answer)
 
 
 async def _run(

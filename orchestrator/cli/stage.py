@@ -49,6 +49,9 @@ def _list_engines(name: str) -> Callable[[Any], Any]:
 
 
 _engine = click.option("--engine", metavar="ENGINE", help="Engine to use; see --list-engines.")
+_voice_engine = click.option(
+    "--engine", metavar="ENGINE", envvar="AVATAR_TTS", help="Engine to use; see --list-engines."
+)
 
 
 @stage.command(short_help="Text to speech.")
@@ -59,11 +62,17 @@ _engine = click.option("--engine", metavar="ENGINE", help="Engine to use; see --
 @click.option(
     "--timings", type=options.file_path, metavar="FILE", help="Write phoneme timings here (.jsonl)."
 )
-@_engine
+@click.option(
+    "--stream", is_flag=True, help="Send the sound to stdout too, while it is spoken: 16-bit mono PCM."
+)
+@_voice_engine
 @options.common
 @_list_engines("tts")
 def tts(output: Path, timings: Path | None, **given: Any) -> None:
-    """Speak a text: only the voice."""
+    """Speak a text: only the voice.
+
+    With --stream a player can begin before the text is finished: pipe it into `aplay -f S16_LE -r 24000`.
+    """
     from orchestrator.cli.params import speech_params
     from orchestrator.output import Target
 
@@ -73,10 +82,7 @@ def tts(output: Path, timings: Path | None, **given: Any) -> None:
     text = options.read_text(given["text"], given["text_file"])
 
     def prepare(job: Job) -> dict[str, FileRef]:
-        inputs = {"text": job.add_text(text)}
-        if given["voice"] is not None:
-            inputs["voice"] = job.add_file("voice", given["voice"])
-        return inputs
+        return {"text": job.add_text(text), **options.add_voices(job, given["voice"])}
 
     _run_alone("tts", speech_params(given), prepare, targets, given)
 
@@ -174,19 +180,30 @@ def _run_alone(
     given: dict[str, Any],
 ) -> None:
     """Run one stage and publish its files by the targets' names."""
+    from contextlib import AsyncExitStack
+
     from orchestrator.cli.session import Session, drive
     from orchestrator.cli.setup import ensure
-    from orchestrator.launcher import WORKER_OF
+    from orchestrator.cli.soundout import SoundOut
+    from orchestrator.launcher import worker_of
     from shared_schema.stages import Stage
 
-    ensure(WORKER_OF[Stage(name)], quiet=given["as_json"])
+    ensure(worker_of(Stage(name), given["engine"]), quiet=given["as_json"])
     inputs: dict[str, FileRef] = {}
 
     async def work(session: Session) -> str:
-        report = await session.runner.run(Stage(name), params, inputs, given["engine"])
+        async with AsyncExitStack() as stack:
+            if given.get("stream"):
+                sound = await stack.enter_async_context(SoundOut())
+                session.runner.on_chunk = sound.chunk
+            report = await session.runner.run(Stage(name), params, inputs, given["engine"])
         for role, target in targets.items():
             target.publish(session.job.path(report.files[role]))
-        return _summary([report], next((target.path for target in targets.values()), None), given)
+        summary = _summary([report], next((target.path for target in targets.values()), None), given)
+        if given.get("stream"):
+            click.echo(summary, err=True)
+            return ""
+        return summary
 
     drive(
         work,

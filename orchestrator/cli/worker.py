@@ -13,7 +13,7 @@ __all__ = ["worker"]
 
 # ruff: noqa: PLC0415 - see orchestrator.cli
 
-WORKERS = ("tts", "vision", "lipsync")
+WORKERS = ("tts", "tts-fork", "vision", "lipsync")
 
 
 @click.command(short_help="Run one worker in the foreground.")

@@ -96,6 +96,10 @@ class Arbiter:
         for keeper in self.keepers.values():
             await keeper.close()
 
+    def on_gpu(self, worker: str) -> bool:
+        """Whether a worker has a GPU to use."""
+        return not self._placement.of(worker).device.is_host
+
     @asynccontextmanager
     async def hold(self, worker: str, engine: EngineInfo, job: str = "") -> AsyncIterator[Holding]:
         """A worker with the device that this engine needs, as `Keeper.hold`; at once where it needs none."""

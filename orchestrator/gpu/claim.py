@@ -6,8 +6,8 @@ import fcntl
 import os
 from pathlib import Path
 
-from orchestrator import paths
 from orchestrator.gpu.device import Device
+from shared_schema import paths
 from shared_schema.errors import RunDirectoryError
 
 __all__ = ["Claim"]

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import paths
 from orchestrator.job import Job
 from orchestrator.rundir import RunDirectory
+from shared_schema import paths
 from tests.support.processes import alive, ends_within
 
 ROOT = Path(__file__).parents[2]

@@ -18,7 +18,7 @@ MODULES = [
     "orchestrator/fetch_uv.py",
     "orchestrator/installer.py",
     "orchestrator/interpreters.py",
-    "orchestrator/paths.py",
+    "shared_schema/paths.py",
     "orchestrator/progress.py",
     "orchestrator/relock.py",
     "orchestrator/uv.py",
@@ -65,5 +65,5 @@ def test_an_unknown_environment_is_one_line_and_status_2() -> None:
     done = bootstrap("sync", "speech")
     assert done.returncode == 2
     assert done.stderr.splitlines() == [
-        "avatar: There is no environment 'speech'. There are orchestrator, tts, vision, lipsync."
+        "avatar: There is no environment 'speech'. There are orchestrator, tts, tts-fork, vision, lipsync."
     ]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.choice import choose
-from shared_schema.errors import EngineUnavailable, EngineUnknown, InputError
-from shared_schema.messages import EngineInfo
+from orchestrator.choice import Want, choose
+from shared_schema.errors import EngineUnavailable, EngineUnknown, InputError, LanguageUnknown
+from shared_schema.messages import EngineInfo, Memory
 from shared_schema.stages import Stage
 
 
@@ -26,47 +26,117 @@ ENGINES = [
 
 
 def test_the_best_that_is_ready_is_taken_with_the_reason() -> None:
-    engine, why = choose(Stage.PORTRAIT, ENGINES, {"photo"})
+    engine, why = choose(Stage.PORTRAIT, ENGINES, Want({"photo"}))
     assert engine.name == "photo"
     assert why == "sdxl is not ready: It lacks its weights."
 
 
 def test_an_engine_whose_input_is_missing_is_passed_over() -> None:
-    engine, why = choose(Stage.PORTRAIT, ENGINES[2:], set())
+    engine, why = choose(Stage.PORTRAIT, ENGINES[2:], Want())
     assert (engine.name, why) == ("sample", "no photo was given")
 
 
 def test_the_first_of_several_is_called_the_best() -> None:
-    engine, why = choose(Stage.PORTRAIT, ENGINES[2:], {"photo"})
+    engine, why = choose(Stage.PORTRAIT, ENGINES[2:], Want({"photo"}))
     assert (engine.name, why) == ("photo", "the best that is ready")
 
 
 def test_the_only_one_is_called_so() -> None:
-    assert choose(Stage.FACE, ENGINES, {"portrait"})[1] == "the only one"
+    assert choose(Stage.FACE, ENGINES, Want({"portrait"}))[1] == "the only one"
 
 
 def test_one_can_be_asked_for() -> None:
-    engine, why = choose(Stage.PORTRAIT, ENGINES, {"photo"}, "sample")
+    engine, why = choose(Stage.PORTRAIT, ENGINES, Want({"photo"}, engine="sample"))
     assert (engine.name, why) == ("sample", "asked for")
 
 
 def test_an_unknown_name_is_refused_with_those_that_exist() -> None:
     with pytest.raises(EngineUnknown, match=r"no portrait engine 'x'; there are: sdxl, photo, sample"):
-        choose(Stage.PORTRAIT, ENGINES, set(), "x")
+        choose(Stage.PORTRAIT, ENGINES, Want(engine="x"))
 
 
 def test_one_asked_for_that_is_not_ready_says_what_it_lacks_and_how_to_get_it() -> None:
     with pytest.raises(
         EngineUnavailable, match=r"sdxl engine is not ready: It lacks its weights\. Fetch them"
     ):
-        choose(Stage.PORTRAIT, ENGINES, set(), "sdxl")
+        choose(Stage.PORTRAIT, ENGINES, Want(engine="sdxl"))
 
 
 def test_one_asked_for_without_its_input_is_refused() -> None:
     with pytest.raises(InputError, match="photo engine needs a photo"):
-        choose(Stage.PORTRAIT, ENGINES, set(), "photo")
+        choose(Stage.PORTRAIT, ENGINES, Want(engine="photo"))
 
 
 def test_where_none_can_work_each_is_told() -> None:
     with pytest.raises(EngineUnavailable, match=r"sdxl is not ready.*no photo was given"):
-        choose(Stage.PORTRAIT, ENGINES[:3], set())
+        choose(Stage.PORTRAIT, ENGINES[:3], Want())
+
+
+def voice(
+    name: str, *languages: str, ready: bool = True, gpu: bool = False, ignores: tuple[str, ...] = ()
+) -> EngineInfo:
+    return EngineInfo(
+        name,
+        Stage.SPEECH,
+        "1",
+        "",
+        ready=ready,
+        lacks="" if ready else "It lacks its weights.",
+        remedy="Fetch them.",
+        languages=list(languages),
+        ignores=list(ignores),
+        gpu=Memory(3) if gpu else None,
+    )
+
+
+VOICES = [
+    voice("xtts", "en", "de", "pt", "zh-cn", gpu=True),
+    voice("kokoro", "en", ignores=("voice",)),
+    voice("hibari", "en", "en-us"),
+]
+
+
+@pytest.mark.parametrize(
+    ("want", "name"),
+    [
+        (Want({"text"}, "en", on_gpu=True), "xtts"),
+        (Want({"text"}, "en"), "kokoro"),
+        (Want({"text", "voice"}, "en"), "hibari"),
+        (Want({"text"}, "de", on_gpu=True), "xtts"),
+        (Want({"text"}, "pt-BR", on_gpu=True), "xtts"),
+        (Want({"text"}, "zh_TW", on_gpu=True), "xtts"),
+        (Want({"text"}, "en-us"), "kokoro"),
+        (Want({"text"}, "auto"), "kokoro"),
+        (Want({"text"}, "de", engine="xtts"), "xtts"),
+    ],
+)
+def test_the_voice_fits_the_language_the_recording_and_the_device(want: Want, name: str) -> None:
+    assert choose(Stage.SPEECH, VOICES, want)[0].name == name
+
+
+def test_why_better_voices_were_not_taken_is_told() -> None:
+    _, why = choose(Stage.SPEECH, VOICES, Want({"text", "voice"}, "en"))
+    assert why == "xtts is slow without a GPU; kokoro can make no use of a voice"
+
+
+def test_a_language_that_no_voice_speaks_is_refused_with_what_they_speak() -> None:
+    with pytest.raises(LanguageUnknown, match="hibari speaks en, en-us") as caught:
+        choose(Stage.SPEECH, VOICES[1:], Want({"text"}, "sv"))
+    assert caught.value.hint == "Choose one of these with --language."
+
+
+def test_a_voice_that_would_speak_the_language_is_offered_with_its_remedy() -> None:
+    lacking = [voice("xtts", "de", ready=False), *VOICES[1:]]
+    with pytest.raises(LanguageUnknown) as caught:
+        choose(Stage.SPEECH, lacking, Want({"text"}, "de"))
+    assert caught.value.hint == "xtts would: Fetch them."
+
+
+def test_a_language_that_only_a_slow_voice_speaks_is_no_unknown_language() -> None:
+    with pytest.raises(EngineUnavailable, match="xtts is slow without a GPU"):
+        choose(Stage.SPEECH, VOICES, Want({"text"}, "de"))
+
+
+def test_a_recording_given_to_a_voice_that_cannot_follow_it_is_refused() -> None:
+    with pytest.raises(InputError, match="kokoro engine can make no use of a voice"):
+        choose(Stage.SPEECH, VOICES, Want({"text", "voice"}, engine="kokoro"))

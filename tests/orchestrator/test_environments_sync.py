@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import paths
 from orchestrator.environments import ROOT, Environment, State, prepare
 from orchestrator.uv import find_uv
+from shared_schema import paths
 from shared_schema.errors import EnvironmentMissing
 
 

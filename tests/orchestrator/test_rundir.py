@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import locks, paths
+from orchestrator import locks
 from orchestrator.rundir import RunDirectory
+from shared_schema import paths
 from shared_schema.errors import RunDirectoryError
 
 

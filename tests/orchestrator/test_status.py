@@ -15,11 +15,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from orchestrator import locks, paths
+from orchestrator import locks
 from orchestrator.gpu.events import Ended, Event, Started, Waiting, Withdrawn
 from orchestrator.gpu.profiles import settings
 from orchestrator.rundir import RunDirectory
 from orchestrator.statusfile import INTERVAL, DeviceStatus, Status, StatusFile, all_running
+from shared_schema import paths
 from tests.support.happenings import GB, GPU, began, handed_over
 
 ROOT = Path(__file__).parents[2]

@@ -50,7 +50,8 @@ TEXT = FileRef("input-text", "a" * 64, 12)
 WAV = FileRef("speech.wav", "b" * 64, 48044)
 PNG = FileRef("parts/portrait.png", "c" * 64, 350_000)
 
-SPEAK = Task("job1-tts", 1, Stage.SPEECH, "hibari", "/jobs/1", {"text": TEXT}, SpeechParams("en-gb", 1.25), 7)
+HOW = SpeechParams("en-gb", 1.25, "heart", 0.7, stream=True)
+SPEAK = Task("job1-tts", 1, Stage.SPEECH, "hibari", "/jobs/1", {"text": TEXT}, HOW, 7)
 FRAME = Task(
     "job1-portrait",
     2,
@@ -73,7 +74,7 @@ ANIMATE = Task(
 
 ENGINE = EngineInfo(
     "xtts", Stage.SPEECH, "2.0", "Speaks.", ready=False, lacks="No weights.", remedy="Fetch them.",
-    languages=["en", "de"], needs=["text"], host=Memory(3_000_000_000, 700_000_000),
+    languages=["en", "de"], needs=["text"], ignores=["photo"], host=Memory(3_000_000_000, 700_000_000),
     gpu=Memory(2_500_000_000, 450_000_000),
 )  # fmt: skip
 
@@ -85,9 +86,9 @@ def result(task: Task, outcome: Outcome) -> Result:
 
 
 EXAMPLES: dict[str, Message] = {
-    "hello": Hello("tts", "t0", 4242, 2, "3.11.7", "d" * 64, "cpu", [ENGINE]),
-    "welcome": Welcome(2, "DEBUG", Profile("8 GB", Precision.FP16, 4, tiling=True, by_parts=True)),
-    "refused": Refused("Schema 3 is not schema 2."),
+    "hello": Hello("tts", "t0", 4242, 3, "3.11.7", "d" * 64, "cpu", [ENGINE]),
+    "welcome": Welcome(3, "DEBUG", Profile("8 GB", Precision.FP16, 4, tiling=True, by_parts=True)),
+    "refused": Refused("Schema 4 is not schema 3."),
     "load": Load("hibari"),
     "loaded": Loaded("hibari", 1.5),
     "run-speech": Run(SPEAK),
@@ -98,7 +99,7 @@ EXAMPLES: dict[str, Message] = {
     "progress": Progress("job1-tts", 1, "speaking", 3, 10, 4.25),
     "progress-endless": Progress("job1-tts", 1, "loading", 0, 0, None),
     "chunk": Chunk("job1-tts", 1, "speech", 5, last=True),
-    "result-speech": result(SPEAK, SpeechOutcome(24000, 24000, 2, "heart")),
+    "result-speech": result(SPEAK, SpeechOutcome(24000, 24000, 2, "heart", "en", ["Speak up."])),
     "result-portrait": result(FRAME, PortraitOutcome(1280, 720, "your photo")),
     "result-face": result(MEASURE, FaceOutcome((1.0, 2.0, 101.5, 102.25), -3.5, 1)),
     "result-lipsync": result(ANIMATE, LipsyncOutcome(250, 10.0, 512, 512, "phonemes")),

@@ -14,7 +14,6 @@ from typing import Any
 import av
 import av.container
 import numpy as np
-import numpy.typing as npt
 import soundfile
 
 from shared_schema.errors import RecordingError
@@ -25,10 +24,9 @@ from shared_schema.limits import (
     MIN_VOICE_SECONDS,
     RECORDING_OPTIONS,
 )
+from tts_worker.chunk import Samples
 
-__all__ = ["Samples", "read_recording", "resampled"]
-
-Samples = npt.NDArray[np.float32]
+__all__ = ["read_recording", "resampled"]
 
 DECLARES_LENGTH = frozenset({"wav", "w64", "aiff", "caf", "au", "flac", "mov,mp4,m4a,3gp,3g2,mj2", "wv"})
 """The containers whose header says how long the sound is, so that a cut file is noticed."""

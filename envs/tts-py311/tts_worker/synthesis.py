@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from shared_schema.records import Phone
 from tts_worker.alignment import align
+from tts_worker.chunk import Chunk
+from tts_worker.level import faded, limited
 from tts_worker.model import SAMPLE_RATE, HibariModel, Prediction
 from tts_worker.phonemes import chunks
 from tts_worker.vocoder import Match, matched_sound
 
-__all__ = ["SAMPLE_TEXT", "Chunk", "Synthesizer", "own_sound"]
+__all__ = ["SAMPLE_TEXT", "Synthesizer", "own_sound"]
 
 SAMPLE_TEXT = (
     "The quick brown fox jumps over the lazy dog.",
@@ -33,22 +34,11 @@ SAMPLE_TEXT = (
 LEVEL = 10 ** (-20 / 20)
 """Root mean square of the speech itself: -20 dB of full scale, usual for the spoken word."""
 
-PEAK = 10 ** (-1 / 20)
 AUDIBLE = 10 ** (-60 / 20)
 """What is 60 dB under the loudest moment at a chunk's ends is cut off as silence."""
 
 MARGIN = SAMPLE_RATE // 50
-FADE = SAMPLE_RATE // 200
-"""Samples in 20 ms and in 5 ms."""
-
-
-class Chunk(NamedTuple):
-    """Sound spoken in one go, without silence at its ends: (N,) samples in [-1, 1] at 24 kHz, and its
-    phonemes in seconds from the first sample.
-    """
-
-    samples: npt.NDArray[np.float32]
-    phones: list[Phone]
+"""Samples in 20 ms."""
 
 
 def own_sound(model: HibariModel) -> npt.NDArray[np.float32]:
@@ -77,7 +67,7 @@ class Synthesizer:
             samples = self._sound(prediction, rng)
             alignment = align(prediction, samples)
             if alignment.phones:
-                yield _trimmed(_limited(samples * np.float32(self._gain)), alignment.phones)
+                yield _trimmed(limited(samples * np.float32(self._gain), SAMPLE_RATE), alignment.phones)
 
     def _sound(self, prediction: Prediction, rng: np.random.Generator) -> npt.NDArray[np.float32]:
         if self._match is None:
@@ -92,31 +82,11 @@ def _speech_level(samples: npt.NDArray[np.float32]) -> float:
     return float(np.sqrt(power[power > power.max() * 10 ** (-25 / 10)].mean()))
 
 
-def _limited(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """The same sound with its peaks (a sharp "z" now and then) held under full scale.
-
-    Each 5 ms and its neighbours take the gain that the loudest of them needs; in between the gain moves
-    in straight lines, so that it is nowhere above what is needed and nothing is distorted.
-    """
-    count = -(-len(samples) // FADE)
-    blocks = np.abs(np.pad(samples, (0, count * FADE - len(samples)))).reshape(count, FADE).max(axis=1)
-    if blocks.max(initial=0.0) <= PEAK:
-        return samples
-    needed = np.pad(np.minimum(1.0, PEAK / np.maximum(blocks, PEAK)), 1, mode="edge")
-    gains = np.minimum(np.minimum(needed[:-2], needed[1:-1]), needed[2:])
-    curve = np.interp(np.arange(len(samples)), (np.arange(count) + 0.5) * FADE, gains)
-    limited: npt.NDArray[np.float32] = np.multiply(samples, curve, dtype=np.float32)
-    return limited
-
-
 def _trimmed(samples: npt.NDArray[np.float32], phones: list[Phone]) -> Chunk:
     """The sound without the silence around it, faded in and out over 5 ms so that no joint clicks."""
     audible = np.flatnonzero(np.abs(samples) > AUDIBLE * np.abs(samples).max())
     start = max(0, min(int(audible[0]), int(phones[0].start * SAMPLE_RATE)) - MARGIN)
     end = min(len(samples), max(int(audible[-1]), int(phones[-1].end * SAMPLE_RATE) + 1) + MARGIN)
-    trimmed = samples[start:end].copy()
-    ramp = (0.5 - 0.5 * np.cos(np.pi * (np.arange(FADE) + 0.5) / FADE)).astype(np.float32)
-    trimmed[:FADE] *= ramp
-    trimmed[-FADE:] *= ramp[::-1]
+    trimmed = faded(samples[start:end], SAMPLE_RATE)
     offset = start / SAMPLE_RATE
     return Chunk(trimmed, [Phone(phone.symbol, phone.start - offset, phone.end - offset) for phone in phones])

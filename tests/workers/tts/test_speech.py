@@ -16,9 +16,9 @@ import pytest
 from shared_schema.records import Phone
 from shared_schema.stages import SpeechOutcome, SpeechParams
 from tts_worker import synthesis
+from tts_worker.chunk import Chunk
 from tts_worker.engines.hibari import HibariEngine
 from tts_worker.narration import Narration
-from tts_worker.synthesis import Chunk
 from tts_worker.text import Boundary
 
 Make = Callable[..., Any]

@@ -1,7 +1,8 @@
 """Where state lives: everything under `AVATAR_HOME` if it is set, else in the XDG folders.
 
     what     under AVATAR_HOME    default
-    data     data                 $XDG_DATA_HOME/avatar     ~/.local/share/avatar    weights, private uv
+    data     data                 $XDG_DATA_HOME/avatar     ~/.local/share/avatar    private uv
+    models   models               ... /avatar/models        ... /avatar/models       weights
     state    state                $XDG_STATE_HOME/avatar    ~/.local/state/avatar    logs, jobs
     cache    cache                $XDG_CACHE_HOME/avatar    ~/.cache/avatar          what can be made again
     runtime  run                  $XDG_RUNTIME_DIR/avatar   <temp>/avatar-<uid>      sockets, locks
@@ -15,7 +16,16 @@ import os
 import tempfile
 from pathlib import Path
 
-__all__ = ["cache_dir", "data_dir", "jobs_dir", "logs_dir", "runtime_dir", "state_dir"]
+__all__ = [
+    "cache_dir",
+    "data_dir",
+    "jobs_dir",
+    "logs_dir",
+    "models_dir",
+    "runtime_dir",
+    "state_dir",
+    "voices_dir",
+]
 
 
 def _home() -> Path | None:
@@ -34,8 +44,19 @@ def _folder(own: str, variable: str, default: str) -> Path:
 
 
 def data_dir() -> Path:
-    """Weights and tools that were fetched."""
+    """Tools that were fetched."""
     return _folder("data", "XDG_DATA_HOME", ".local/share")
+
+
+def models_dir() -> Path:
+    """One folder for each model's weights, and which licences were accepted."""
+    home = _home()
+    return home / "models" if home is not None else data_dir() / "models"
+
+
+def voices_dir() -> Path:
+    """What neural engines have computed of voices, by the digest of the recordings."""
+    return cache_dir() / "voices"
 
 
 def state_dir() -> Path:
