@@ -32,6 +32,8 @@ nox.options.sessions = [
     "vision",
     "lipsync",
     "torch",
+    "tts-neural",
+    "tts-fork",
     "pipeline",
     "locks",
 ]
@@ -40,11 +42,14 @@ ROOT_ENVIRONMENT = ENVIRONMENTS["orchestrator"]
 WORKERS = ("tts", "vision", "lipsync")
 ROOT_TESTS = [f"tests/{folder}" for folder in ("bench", "faults", "orchestrator", "shared_schema")]
 WORKER_TESTS = {
-    "tts": ["tests/workers/tts"],
+    "tts": ["tests/workers/tts", "tests/neural/tts"],
     "vision": ["tests/workers/vision", "tests/pipeline/metrics.py", "tests/support/judge.py"],
     "lipsync": ["tests/workers/lipsync"],
 }
 """What is checked against which environment's packages."""
+
+LINTED = {"tts": "neural-test"}
+"""The kinds of environment whose packages the types are checked against, where it is not `test`."""
 
 
 def ready(session: nox.Session, environment: Environment, kind: str) -> Environment:
@@ -89,7 +94,7 @@ def lint(session: nox.Session) -> None:
     run(session, tools, "-m", "ruff", "format", "--check")
     run(session, tools, "-m", "mypy", "orchestrator", "shared_schema", "noxfile.py", *ROOT_TESTS)
     for name in WORKERS:
-        environment = worker(session, name)
+        environment = worker(session, name, LINTED.get(name, "test"))
         run(
             session, tools, "-m", "mypy",
             "--python-executable", str(environment.python_path), "--python-version", environment.python,
@@ -146,6 +151,23 @@ def torch(session: nox.Session) -> None:
         "shared_schema/packing.py", "shared_schema/residence.py", "tests/torch",
     )  # fmt: skip
     test(session, environment, ["tests/torch"])
+
+
+@nox.session(name="tts-neural")
+def neural_voices(session: nox.Session) -> None:
+    """The neural voices: real loading and generating code on tiny random weights."""
+    test(session, worker(session, "tts", "neural-test"), ["tests/neural/tts"])
+
+
+@nox.session(name="tts-fork")
+def fork(session: nox.Session) -> None:
+    """The same voice through the maintained fork, on Python 3.12."""
+    original = worker(session, "tts", "neural-test")
+    environment = worker(session, "tts-fork", "neural-test")
+    run(
+        session, environment, "-m", "pytest", "tests/neural/tts_fork", *session.posargs,
+        AVATAR_TEST_TTS_PYTHON=str(original.python_path),
+    )  # fmt: skip
 
 
 @nox.session

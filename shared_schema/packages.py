@@ -10,14 +10,17 @@ from shared_schema.engine import Availability
 __all__ = ["availability_of", "version_with"]
 
 
-def availability_of(packages: Iterable[str], environment: str) -> Availability:
-    """Ready where all these packages are; else the first that is missing, and the command that brings it."""
+def availability_of(packages: Iterable[str], environment: str, option: str = "") -> Availability:
+    """Ready where all these packages are; else the first that is missing, and the command that brings it.
+
+    `option` is what that command needs besides: "--neural" for the heavy packages.
+    """
     for name in packages:
         if not _version(name):
             return Availability(
                 ready=False,
                 lacks=f"The package {name} is not installed in the {environment} environment.",
-                remedy=f"Run `avatar envs sync {environment}`.",
+                remedy=f"Run `avatar envs sync {environment}{option and ' '}{option}`.",
             )
     return Availability(ready=True)
 

@@ -68,7 +68,7 @@ def read_aloud(context: Context, voice: Voice) -> SpeechOutcome:
 
 def _narrate(context: Context, voice: Voice, params: SpeechParams) -> Narration:
     script = context.input("text")
-    total = survey(script, voice.language, limit=voice.limit, language=voice.language, scripts="any")
+    total = survey(script, voice.language, limit=voice.limit, language=voice.language)
     aligner = Aligner(voice.language, voice.rate)
     rng = np.random.default_rng(context.task.seed)
     done = 0

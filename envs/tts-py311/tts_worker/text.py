@@ -16,6 +16,7 @@ from typing import NamedTuple
 from shared_schema.errors import LanguageUnknown, TextError
 from shared_schema.limits import MAX_TEXT_BYTES, MIB
 from tts_worker.cleaning import clean
+from tts_worker.stops import BEFORE_NUMBER, ORDINALS, STARTERS, abbreviations
 
 __all__ = ["MAX_SENTENCE", "Boundary", "Sentence", "Survey", "sentences", "survey"]
 
@@ -26,30 +27,18 @@ BLOCK_BYTES = 16 * 1024
 WRAPPED_LINE = 60
 """A line this long that ends without a full stop was broken by an editor, not by its author."""
 
-NEVER_LAST = frozenset(
-    """
-    mr mrs ms dr prof st mt ft gen gov sen rep capt lt col sgt cmdr rev hon pres supt cpl maj adm fr msgr
-    e.g i.e vs cf viz approx vol fig figs ch pp ed eds al ca
-    jan feb mar apr jun jul aug sep sept oct nov dec
-    """.split()  # noqa: SIM905 - sixty quoted words would read worse
-)
-"""Words whose full stop is part of them, in lower case and without it."""
-
-BEFORE_NUMBER = frozenset({"no", "nos", "p", "art", "sec", "par"})
-"""Words that are abbreviations only where a number follows: "No. 5", but "He said no. We left."."""
-
-STARTERS = frozenset(
-    """
-    a an and as at but for he her his i if in it my no on our she so that the their then there these they
-    this to we what when where who why yes you your
-    """.split()  # noqa: SIM905 - as above
-)
-"""Words that, written large behind "U.S." or "p.m.", begin a sentence; a name there does not."""
+OTHER_SCRIPTS = frozenset({"ar", "hi", "ja", "ko", "ru", "zh"})
+"""Languages that are not written in Latin letters."""
 
 _ACRONYM = re.compile(r"(?:[a-z]\.)+[a-z]")
 _WORD = re.compile(r"\W*(\w*)")
-_GAP = re.compile(r"(?P<stop>[.!?…][.!?…\"'”’»)\]]*)?(?P<gap>\s+)(?=\S)")
-_CLAUSE = re.compile(r"[,;:—–]\s+")
+_CLOSING = r"\"'”’“»«›‹)\]」』】"
+_GAP = re.compile(
+    rf"(?P<stop>[.!?…؟۔।॥][.!?…؟۔।॥{_CLOSING}]*(?:\s»)?)?(?P<gap>\s+)(?=\S)"
+    # In Chinese and Japanese no space follows a stop.
+    rf"|(?P<full>[。｡!?][。｡!?…{_CLOSING}]*)(?=[\u3040-\u30ff\u3400-\u9fff「『（])"
+)
+_CLAUSE = re.compile(r"[,;:—–،؛]\s+|[、，；：]")
 
 
 class Boundary(Enum):
@@ -74,11 +63,12 @@ class Survey(NamedTuple):
     characters: int
 
 
-def survey(path: Path, languages: str) -> Survey:
+def survey(path: Path, languages: str, *, limit: int = MAX_SENTENCE, language: str = "en") -> Survey:
     """Read a script once to its end, before a word is spoken.
 
     TextError where it is too large, not UTF-8, empty, or holds nothing that can be spoken;
-    LanguageUnknown where most of its letters are not Latin (`languages` is what the message offers).
+    LanguageUnknown where a language that is written in Latin letters is asked for and most letters are
+    others (`languages` is what the message offers).
     """
     size = path.stat().st_size
     if size > MAX_TEXT_BYTES:
@@ -87,7 +77,7 @@ def survey(path: Path, languages: str) -> Survey:
             "Split it into several scripts.",
         )
     count = characters = latin = foreign = 0
-    for sentence in sentences(path):
+    for sentence in sentences(path, limit, language):
         count += 1
         characters += len(sentence.text)
         for letter in filter(str.isalpha, sentence.text):
@@ -97,7 +87,7 @@ def survey(path: Path, languages: str) -> Survey:
                 foreign += 1
     if not count:
         raise _unspeakable(path)
-    if foreign > latin:
+    if foreign > latin and language.partition("-")[0] not in OTHER_SCRIPTS:
         raise LanguageUnknown(
             f"Most of the text is in a script that this engine cannot read; it speaks {languages}.",
             "Give the text in one of these languages.",
@@ -115,25 +105,26 @@ def _unspeakable(path: Path) -> TextError:
     return TextError("The text is empty.", "Give at least one word to speak.")
 
 
-def sentences(path: Path) -> Iterator[Sentence]:
-    """The pieces of a UTF-8 script in order, each at most `MAX_SENTENCE` characters.
+def sentences(path: Path, limit: int = MAX_SENTENCE, language: str = "en") -> Iterator[Sentence]:
+    """The pieces of a UTF-8 script in order, each at most `limit` characters; `language` is a BCP 47 tag.
 
     TextError where it is not UTF-8.
     """
+    stops = _Stops(language)
     pending = ""
     for block in _blocks(path):
         pending += clean(block)
         start = 0
-        for end, following, boundary in _breaks(pending):
-            yield from _pieces(pending[start:end], boundary)
+        for end, following, boundary in _breaks(pending, stops):
+            yield from _pieces(pending[start:end], boundary, limit)
             start = following
         pending = pending[start:]
         # A text without an end in sight must not pile up.
-        while len(pending) > 2 * MAX_SENTENCE:
-            cut = _cut_position(pending)
-            yield from _pieces(pending[:cut], Boundary.CLAUSE)
+        while len(pending) > 2 * limit:
+            cut = _cut_position(pending, limit)
+            yield from _pieces(pending[:cut], Boundary.CLAUSE, limit)
             pending = pending[cut:]
-    yield from _pieces(pending, Boundary.PARAGRAPH)
+    yield from _pieces(pending, Boundary.PARAGRAPH, limit)
 
 
 def _blocks(path: Path) -> Iterator[str]:
@@ -160,13 +151,16 @@ def _blocks(path: Path) -> Iterator[str]:
                 pending = pending[cut:]
 
 
-def _breaks(text: str) -> Iterator[tuple[int, int, Boundary]]:
+def _breaks(text: str, stops: _Stops) -> Iterator[tuple[int, int, Boundary]]:
     """Where sentences end: (end of the sentence, start of the next, what lies between)."""
     for match in _GAP.finditer(text):
+        if match["full"]:
+            yield match.end(), match.end(), Boundary.SENTENCE
+            continue
         newlines = match["gap"].count("\n")
         if newlines > 1:
             yield match.start("gap"), match.end(), Boundary.PARAGRAPH
-        elif (newlines and not _is_wrapped(text, match)) or (match["stop"] and _is_last(text, match)):
+        elif (newlines and not _is_wrapped(text, match)) or (match["stop"] and stops.is_last(text, match)):
             yield match.start("gap"), match.end(), Boundary.SENTENCE
 
 
@@ -178,29 +172,38 @@ def _is_wrapped(text: str, match: re.Match[str]) -> bool:
     return text[match.end()].islower() or line >= WRAPPED_LINE
 
 
-def _is_last(text: str, match: re.Match[str]) -> bool:
-    """Whether the stop in `match` ends a sentence; the full stop of "Dr." and of initials does not."""
-    following = text[match.end()]
-    if following.islower():
-        return False
-    if match["stop"][0] != "." or "…" in match["stop"]:
-        return True
-    before = text[max(0, match.start() - 40) : match.start()]
-    word = before.rsplit(maxsplit=1)[-1].lstrip("([\"'“‘").lower() if before.strip() else ""
-    if word in BEFORE_NUMBER:
-        return not following.isdigit()
-    if _ACRONYM.fullmatch(word) and word not in NEVER_LAST:
-        start = _WORD.match(text, match.end())
-        return start is not None and start[1].lower() in STARTERS
-    is_initial = len(word) == 1 and word.isalpha() and word != "i"
-    return word not in NEVER_LAST and not is_initial
+class _Stops:
+    """Which stops end a sentence of a language."""
+
+    def __init__(self, language: str) -> None:
+        self._never_last = abbreviations(language)
+        self._has_ordinals = language.partition("-")[0].lower() in ORDINALS
+
+    def is_last(self, text: str, match: re.Match[str]) -> bool:
+        """Whether the stop in `match` ends a sentence; the full stop of "Dr." and of initials does not."""
+        following = text[match.end()]
+        if following.islower():
+            return False
+        if match["stop"][0] != "." or "…" in match["stop"]:
+            return True
+        before = text[max(0, match.start() - 40) : match.start()]
+        word = before.rsplit(maxsplit=1)[-1].lstrip("([\"'“‘„«¿¡").lower() if before.strip() else ""
+        if word in BEFORE_NUMBER:
+            return not following.isdigit()
+        if self._has_ordinals and word.isdigit() and len(word) < 3:
+            return False
+        if _ACRONYM.fullmatch(word) and word not in self._never_last:
+            start = _WORD.match(text, match.end())
+            return start is not None and start[1].lower() in STARTERS
+        is_initial = len(word) == 1 and word.isalpha() and word != "i"
+        return word not in self._never_last and not is_initial
 
 
-def _pieces(text: str, boundary: Boundary) -> Iterator[Sentence]:
+def _pieces(text: str, boundary: Boundary, limit: int) -> Iterator[Sentence]:
     """The sentence in pieces that a model can take; nothing where it has no sound."""
     text = " ".join(text.split())
-    while len(text) > MAX_SENTENCE:
-        cut = _cut_position(text)
+    while len(text) > limit:
+        cut = _cut_position(text, limit)
         if _is_speakable(text[:cut]):
             yield Sentence(text[:cut].strip(), Boundary.CLAUSE)
         text = text[cut:].strip()
@@ -208,14 +211,14 @@ def _pieces(text: str, boundary: Boundary) -> Iterator[Sentence]:
         yield Sentence(text, boundary)
 
 
-def _cut_position(text: str) -> int:
+def _cut_position(text: str, limit: int) -> int:
     """Where to cut text that is too long: behind a clause, else behind a word, else anywhere."""
-    head = text[:MAX_SENTENCE]
-    clauses = [match.end() for match in _CLAUSE.finditer(head) if match.end() > MAX_SENTENCE // 4]
+    head = text[:limit]
+    clauses = [match.end() for match in _CLAUSE.finditer(head) if match.end() > limit // 4]
     if clauses:
         return clauses[-1]
     space = head.rfind(" ")
-    return space + 1 if space > 0 else MAX_SENTENCE
+    return space + 1 if space > 0 else limit
 
 
 def _is_speakable(text: str) -> bool:

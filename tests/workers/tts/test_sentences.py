@@ -11,6 +11,7 @@ import pytest
 
 from shared_schema.errors import InputError, LanguageUnknown, TextError
 from shared_schema.limits import MAX_TEXT_BYTES
+from tts_worker.cleaning import clean
 from tts_worker.text import BLOCK_BYTES, MAX_SENTENCE, Boundary, sentences, survey
 
 Make = Callable[..., Any]
@@ -122,3 +123,66 @@ def test_too_much_text_is_refused(script: Make) -> None:
 def test_text_that_is_not_utf_8_is_refused(script: Make, text: bytes) -> None:
     with pytest.raises(InputError, match="not valid UTF-8"):
         survey(script(text), "English")
+
+
+ORDINARY = {
+    "es": ["¿Qué tal está la Sra. García?", "¡Muy bien!", "Nos vemos el lunes."],
+    "fr": ["Bonjour M. Dupont.", "« Comment allez-vous ? »", "Très bien."],
+    "de": ["Am 1. Januar kam Hr. Meier, z.B. mit Dr. Groß.", "Er sagte: „Gut.“", "Das war alles."],
+    "it": ["Il sig. Rossi è arrivato.", "Che bello!", "Andiamo."],
+    "pt": ["O Sr. Silva saiu.", "Voltou às 3.5 horas.", "Que dia!"],
+    "pl": ["Spotkanie jest 3. Maja, tzn. w sobotę.", "Do zobaczenia!"],
+    "tr": ["Sn. Yılmaz geldi.", "Nasılsınız?", "İyiyim."],
+    "ru": ["Это г. Москва, т.е. столица.", "Как дела?", "Хорошо."],
+    "nl": ["Dhr. Jansen komt o.a. morgen.", "Leuk!", "Tot dan."],
+    "cs": ["Přijde 2. května, např. ráno.", "Dobře?", "Ano."],
+    "ar": ["مرحبا، كيف حالك؟", "أنا بخير.", "شكرا."],
+    "hu": ["A dr. Szabó jön.", "Mikor?", "Holnap."],
+    "ko": ["안녕하세요.", "잘 지내세요?", "네."],
+    "hi": ["नमस्ते।", "आप कैसे हैं?", "मैं ठीक हूँ।"],
+}
+
+
+@pytest.mark.parametrize("language", ORDINARY)
+def test_sentences_of_each_language_end_where_they_end(language: str, script: Make) -> None:
+    expected = ORDINARY[language]
+    assert [piece.text for piece in sentences(script(" ".join(expected)), language=language)] == expected
+
+
+@pytest.mark.parametrize(
+    ("language", "expected"),
+    [
+        ("zh-cn", ["你好。", "今天天气怎么样?", "「很好。」", "我们走吧!"]),
+        ("ja", ["こんにちは。", "元気ですか?", "はい、3.5キロです。"]),
+    ],
+)
+def test_stops_without_a_space_end_sentences_in_chinese_and_japanese(
+    language: str, expected: list[str], script: Make
+) -> None:
+    assert [piece.text for piece in sentences(script("".join(expected)), language=language)] == expected
+
+
+@pytest.mark.parametrize("limit", [20, 71, 250])
+def test_nothing_that_has_a_sound_is_lost_at_any_limit(limit: int, script: Make) -> None:
+    words = [word for expected in ORDINARY.values() for word in " ".join(expected).split()]
+    text = " ".join(words * 5) + "今天天气很好我们去公园散步吧、" * 40
+    pieces = [piece.text for piece in sentences(script(text), limit, "de")]
+
+    def sounds(pieces: list[str]) -> str:
+        return "".join(character for character in "".join(pieces) if character.isalnum())
+
+    assert max(map(len, pieces)) <= limit
+    assert sounds(pieces) == sounds([clean(text)])
+
+
+def test_a_long_text_without_a_space_streams(script: Make) -> None:
+    pieces = list(sentences(script("天气很好" * 40_000), 82, "zh-cn"))
+    assert max(len(piece.text) for piece in pieces) <= 82
+    assert sum(len(piece.text) for piece in pieces) == 160_000
+
+
+def test_a_script_of_other_letters_is_no_mistake_in_a_language_that_has_them(script: Make) -> None:
+    path = script("Как дела?")
+    assert survey(path, "Russian", language="ru").sentences == 1
+    with pytest.raises(LanguageUnknown):
+        survey(path, "English", language="en")

@@ -1,0 +1,41 @@
+"""Every way around a fault of somebody else's code, in one place: its cause, its source, when it can go.
+
+What the locks make unnecessary is not here: `BeamSearchScorer` (gone from transformers 4.57) and the changed
+`isin` (transformers 4.41) are met by transformers 4.40.2; torch's refusal of the checkpoint's pickled
+configuration (`weights_only`, torch 2.6) by reading no pickle at all; torchaudio's loaders (torchcodec, from
+torchaudio 2.9) by reading recordings with PyAV and soundfile.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+__all__ = ["settle_generation", "xtts_classes"]
+
+
+def xtts_classes() -> tuple[Any, Any, Any]:
+    """The classes XttsConfig, Xtts and VoiceBpeTokenizer of the package TTS, original or fork.
+
+    Their import warns of APIs that will go in releases which the locks keep out: `torch.nn.utils.weight_norm`,
+    `pkg_resources`. Can go with Coqui TTS 0.22 itself.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from TTS.tts.configs.xtts_config import XttsConfig  # noqa: PLC0415 - takes 20 s
+        from TTS.tts.layers.xtts.tokenizer import VoiceBpeTokenizer  # noqa: PLC0415
+        from TTS.tts.models.xtts import Xtts  # noqa: PLC0415
+    return XttsConfig, Xtts, VoiceBpeTokenizer
+
+
+def settle_generation(model: Any) -> None:
+    """Say once how an Xtts generates, so that it need not be guessed from the model's configuration.
+
+    Upstream leaves that to transformers' fallback, which has been deprecated since 4.2x and warns at the first
+    sentence ("You have modified the pretrained model configuration"). Can go with Coqui TTS 0.22.
+    """
+    from TTS.tts.layers.xtts.stream_generator import StreamGenerationConfig  # noqa: PLC0415
+
+    network = model.gpt.gpt_inference
+    network.generation_config = StreamGenerationConfig.from_model_config(network.config)
+    network.generation_config._from_model_config = False  # noqa: SLF001 - what the warning asks for

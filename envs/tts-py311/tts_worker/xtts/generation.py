@@ -1,0 +1,88 @@
+"""The language model at work: text to a chain of audio codes, each with the latent that the decoder takes.
+
+    text ──tokenizer──> text tokens ─┐
+    speaker latents ─────────────────┴──> GPT ──one code at a time──> (code, latent)
+
+This is what upstream's `inference_stream` does. Its `inference` computes the same latents in a second pass over
+the finished chain; they agree but for rounding, so one way serves both here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import torch
+
+from tts_worker.xtts.network import Network, Speaker
+
+__all__ = ["CODES_PER_SECOND", "Settings", "codes", "text_tokens"]
+
+CODES_PER_SECOND = 22050 / 1024
+"""Each audio code stands for 1024 samples at 22,050 Hz (`gpt_code_stride_len`)."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How freely to speak: what the checkpoint's config.json says, but for `temperature` if that was given."""
+
+    temperature: float
+    top_k: int
+    top_p: float
+    repetition_penalty: float
+    length_penalty: float
+
+    @classmethod
+    def of(cls, network: Network, temperature: float | None) -> Settings:
+        """The checkpoint's own, with another temperature unless that is None."""
+        config = network.model.config
+        return cls(
+            config.temperature if temperature is None else temperature,
+            config.top_k,
+            config.top_p,
+            float(config.repetition_penalty),
+            float(config.length_penalty),
+        )
+
+
+def text_tokens(network: Network, text: str, language: str) -> list[int]:
+    """The tokens of a sentence: its numbers, abbreviations and signs spelled out by the checkpoint's tokenizer."""
+    tokens: list[int] = network.model.tokenizer.encode(text.strip().lower(), lang=language)
+    return tokens
+
+
+@torch.inference_mode()
+def codes(
+    network: Network, speaker: Speaker, tokens: list[int], settings: Settings, *, half: bool = False
+) -> Iterator[tuple[int, torch.Tensor]]:
+    """Audio codes and their latents (1, width), until the stop code, which comes too, or the model's own limit.
+
+    Sampled from torch's global generator: seed it before. With `half` matrices are multiplied in fp16, which
+    halves the time on a GPU; sampling stays in fp32.
+    """
+    gpt = network.model.gpt
+    device = next(gpt.parameters()).device
+    with _precision(device, half=half):
+        prefix = gpt.compute_embeddings(
+            speaker.latents.to(device), torch.tensor([tokens], dtype=torch.int32, device=device)
+        )
+        chain = gpt.get_generator(
+            fake_inputs=prefix,
+            do_sample=True,
+            num_beams=1,
+            num_return_sequences=1,
+            temperature=settings.temperature,
+            top_k=settings.top_k,
+            top_p=settings.top_p,
+            repetition_penalty=settings.repetition_penalty,
+            length_penalty=settings.length_penalty,
+            output_attentions=False,
+            output_hidden_states=True,
+        )
+        for code, latent in chain:
+            yield int(code), latent.float()
+
+
+def _precision(device: torch.device, *, half: bool) -> AbstractContextManager[None]:
+    return torch.autocast(device.type, torch.float16) if half and device.type == "cuda" else nullcontext()
