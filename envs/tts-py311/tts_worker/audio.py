@@ -26,7 +26,7 @@ from shared_schema.limits import (
 )
 from tts_worker.chunk import Samples
 
-__all__ = ["read_recording", "resampled"]
+__all__ = ["read_recording", "recorded_rate", "resampled"]
 
 DECLARES_LENGTH = frozenset({"wav", "w64", "aiff", "caf", "au", "flac", "mov,mp4,m4a,3gp,3g2,mj2", "wv"})
 """The containers whose header says how long the sound is, so that a cut file is noticed."""
@@ -79,6 +79,12 @@ def read_recording(
     if _loudest(samples, rate) < SILENCE:
         raise RecordingError(f"The recording {path.name} is silent.", "Give one in which somebody speaks.")
     return samples
+
+
+def recorded_rate(path: Path) -> int:
+    """The rate of a recording that `read_recording` takes, Hz."""
+    with av.open(path, options=dict(RECORDING_OPTIONS)) as container:
+        return int(container.streams.audio[0].rate)
 
 
 def resampled(samples: Samples, rate: int, wanted: int) -> Samples:

@@ -16,12 +16,13 @@ from typing import Self
 
 import numpy as np
 
+from shared_schema.engine import Context
 from shared_schema.errors import TextError
 from shared_schema.records import Phone, Utterance, write_utterance
 from tts_worker.chunk import Chunk, Samples
 from tts_worker.text import Boundary
 
-__all__ = ["Narration"]
+__all__ = ["Narration", "hand_on"]
 
 LEAD, TAIL = 0.2, 0.4
 """Seconds of rest before the first word and after the last: a face needs them to come from and go to."""
@@ -147,6 +148,11 @@ class Narration:
         self._speech.write(pcm)
         for begin in range(0, len(pcm), PIECE_BYTES):
             self._listener(pcm[begin : begin + PIECE_BYTES], False)
+
+
+def hand_on(context: Context, pcm: bytes, last: bool) -> None:
+    """A listener that sends the sound to whoever asked for the task."""
+    context.chunk("speech", pcm, last=last)
 
 
 def _wav_header(samples: int, rate: int) -> bytes:

@@ -20,7 +20,7 @@ from shared_schema.errors import EngineFailed, TextError
 from shared_schema.stages import SpeechOutcome, SpeechParams
 from tts_worker.chunk import Chunk, Samples
 from tts_worker.level import edged, faded, limited
-from tts_worker.narration import Narration
+from tts_worker.narration import Narration, hand_on
 from tts_worker.text import sentences, survey
 from tts_worker.timing import Aligner
 
@@ -78,7 +78,7 @@ def _narrate(context: Context, voice: Voice, params: SpeechParams) -> Narration:
         voice.rate,
         params.speed,
         rng,
-        listener=partial(_hand_on, context),
+        listener=partial(hand_on, context),
     ) as narration:
         context.progress("speaking", 0, total.characters)
         for index, sentence in enumerate(sentences(script, voice.limit, voice.language)):
@@ -93,10 +93,6 @@ def _narrate(context: Context, voice: Voice, params: SpeechParams) -> Narration:
             done += len(sentence.text)
             context.progress("speaking", done, total.characters)
     return narration
-
-
-def _hand_on(context: Context, pcm: bytes, last: bool) -> None:  # noqa: FBT001 - a listener's signature
-    context.chunk("speech", pcm, last=last)
 
 
 def _finished(samples: Samples, rate: int) -> Samples:

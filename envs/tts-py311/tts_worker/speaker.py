@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from shared_schema.stages import SpeechOutcome
 from tts_worker import pitch
 from tts_worker.audio import read_recording, resampled
 from tts_worker.model import SAMPLE_RATE, VOICE, HibariModel
-from tts_worker.narration import Narration
+from tts_worker.narration import Narration, hand_on
 from tts_worker.synthesis import Synthesizer, own_sound
 from tts_worker.text import sentences, survey
 from tts_worker.vocoder import Match
@@ -28,29 +29,31 @@ class Speaker:
         self._model = HibariModel(threads)
         self._own: OwnVoice | None = None
 
-    def match(self, recording: Path) -> Match:
-        """How the voice must change to match a recording. RecordingError where that holds no voice."""
+    def match(self, *recordings: Path) -> Match:
+        """How the voice must change to match recordings of one. RecordingError where they hold no voice."""
         if self._own is None:
             self._own = OwnVoice(resampled(own_sound(self._model), SAMPLE_RATE, pitch.RATE))
-        return self._own.match(read_recording(recording, pitch.RATE), recording.name)
+        samples = np.concatenate([read_recording(recording, pitch.RATE) for recording in recordings])
+        return self._own.match(samples, " and ".join(recording.name for recording in recordings))
 
-    def speak(
-        self, script: Path, recording: Path | None, speed: float, languages: str, context: Context
-    ) -> SpeechOutcome:
-        """Write `speech.wav` and `timings.jsonl` for a script, in the voice of a recording if there is one.
+    def speak(self, context: Context, speed: float, language: str) -> SpeechOutcome:
+        """Write `speech.wav` and `timings.jsonl` for the task's script, in its recordings' voice if any.
 
         TextError, LanguageUnknown and RecordingError where these cannot be used; Cancelled.
         """
-        total = survey(script, languages)
+        script, recordings = context.input("text"), context.inputs("voice")
+        total = survey(script, "English")
         match = None
-        if recording is not None:
+        if recordings:
             context.progress("matching voice", 0, 1)
-            match = self.match(recording)
+            match = self.match(*recordings)
             context.progress("matching voice", 1, 1)
         narration = self._narrate(script, Synthesizer(self._model, match), speed, total.characters, context)
         if not narration.utterances:
             raise TextError("Nothing in the text has a sound.", "Give at least one English word to speak.")
-        return SpeechOutcome(SAMPLE_RATE, narration.samples, narration.utterances, _described(match))
+        return SpeechOutcome(
+            SAMPLE_RATE, narration.samples, narration.utterances, _described(match), language
+        )
 
     def _narrate(
         self, script: Path, synthesizer: Synthesizer, speed: float, total: int, context: Context
@@ -58,7 +61,8 @@ class Speaker:
         rng = np.random.default_rng(context.task.seed)
         speech, timings = context.output("speech", "speech.wav"), context.output("timings", "timings.jsonl")
         done = 0
-        with Narration(speech, timings, SAMPLE_RATE, speed, rng) as narration:
+        listener = partial(hand_on, context)
+        with Narration(speech, timings, SAMPLE_RATE, speed, rng, listener=listener) as narration:
             context.progress("speaking", 0, total)
             for sentence in sentences(script):
                 chunks = synthesizer.speak(sentence.text, speed, rng)

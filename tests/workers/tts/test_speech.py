@@ -92,16 +92,6 @@ def test_a_sound_that_begins_and_ends_abruptly_is_faded() -> None:
     assert chunk.samples[len(chunk.samples) // 2] == 0.5
 
 
-def test_peaks_are_held_under_full_scale_and_the_rest_is_left() -> None:
-    quiet = np.full(RATE, 0.5, np.float32)
-    loud = quiet.copy()
-    loud[12_000:12_010] = 1.5
-    limited = synthesis._limited(loud)
-    assert np.abs(limited).max() <= synthesis.PEAK + 1e-6
-    assert np.array_equal(limited[:11_500], quiet[:11_500])
-    assert np.array_equal(limited[12_600:], quiet[12_600:])
-
-
 def test_rest_surrounds_the_speech(speak: Make, read: Make) -> None:
     samples, utterances = read(speak().files)
     assert 0.15 < utterances[0].start < 0.35

@@ -6,10 +6,11 @@ import os
 from typing import TYPE_CHECKING, ClassVar
 
 from shared_schema.engine import Availability, Context, Engine
-from shared_schema.errors import EngineUnavailable, LanguageUnknown
+from shared_schema.errors import EngineUnavailable, InputError
 from shared_schema.messages import Memory, Task
 from shared_schema.packages import availability_of, version_with
 from shared_schema.stages import SpeechOutcome, SpeechParams, Stage
+from tts_worker.languages import resolve
 
 if TYPE_CHECKING:
     from tts_worker.speaker import Speaker
@@ -64,19 +65,12 @@ class HibariEngine(Engine):
             raise EngineUnavailable("The hibari engine is not loaded.", "Load it before a task.")
         if not isinstance(task.params, SpeechParams):
             raise TypeError(f"hibari takes speech parameters, not {type(task.params).__name__}")
-        _check_language(task.params.language)
-        return self._speaker.speak(
-            context.input("text"), context.optional_input("voice"), task.params.speed, _spoken(), context
-        )
-
-
-def _check_language(language: str) -> None:
-    if language.lower().replace("_", "-") not in HibariEngine.languages:
-        raise LanguageUnknown(
-            f"hibari does not speak {language!r}; it speaks {_spoken()}.",
-            "Choose one of these with --language.",
-        )
-
-
-def _spoken() -> str:
-    return " and ".join(f"{tag!r}" for tag in HibariEngine.languages)
+        if task.params.speaker:
+            raise InputError(
+                f"hibari has one voice and knows no speaker {task.params.speaker!r}.",
+                "Leave --speaker out, or give a recording with --voice.",
+            )
+        if task.params.temperature is not None:
+            raise InputError("hibari speaks each text in one way: it has no temperature.", "Leave it out.")
+        language = resolve(task.params.language, context.input("text"), self.languages, self.name)
+        return self._speaker.speak(context, task.params.speed, language)
