@@ -1,7 +1,7 @@
 """When a generation has gone wrong, and what then: it is repeated with another seed, at most three times.
 
-Language models of speech now and then say nothing, or do not stop. Both show in the length: nobody speaks fifty
-letters a second, and nobody needs a second for four.
+Language models of speech now and then say nothing, or do not stop. Both show in the length: nobody speaks
+fifty letters a second, and nobody needs a second for four.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ def sound(
 ) -> Iterator[Samples]:
     """The pieces of the first attempt that went well; `attempt(number)` counts from 0.
 
-    An attempt gives its pieces, and what says in words what went wrong with it by now ("" for nothing). It can
-    be given up as long as its first piece was not handed on, so give whole sentences in one piece where
+    An attempt gives its pieces, and what says in words what went wrong with it by now ("" for nothing). It
+    can be given up as long as its first piece was not handed on, so give whole sentences in one piece where
     nobody waits. EngineFailed where even the last was silent.
     """
     for number in range(1, ATTEMPTS + 1):

@@ -17,7 +17,7 @@ __all__ = ["settle_generation", "xtts_classes"]
 def xtts_classes() -> tuple[Any, Any, Any]:
     """The classes XttsConfig, Xtts and VoiceBpeTokenizer of the package TTS, original or fork.
 
-    Their import warns of APIs that will go in releases which the locks keep out: `torch.nn.utils.weight_norm`,
+    Their import warns of what will go in releases that the locks keep out: `torch.nn.utils.weight_norm`,
     `pkg_resources`. Can go with Coqui TTS 0.22 itself.
     """
     with warnings.catch_warnings():
@@ -25,14 +25,26 @@ def xtts_classes() -> tuple[Any, Any, Any]:
         from TTS.tts.configs.xtts_config import XttsConfig  # noqa: PLC0415 - takes 20 s
         from TTS.tts.layers.xtts.tokenizer import VoiceBpeTokenizer  # noqa: PLC0415
         from TTS.tts.models.xtts import Xtts  # noqa: PLC0415
+    _name_czech()
     return XttsConfig, Xtts, VoiceBpeTokenizer
+
+
+def _name_czech() -> None:
+    """Have num2words know Czech by its old name too.
+
+    TTS 0.22 asks for "cz", and num2words 0.5.14 renamed that to the right "cs": every number in a Czech
+    sentence raised NotImplementedError. Can go with Coqui TTS 0.22.
+    """
+    from num2words import CONVERTER_CLASSES  # noqa: PLC0415
+
+    CONVERTER_CLASSES.setdefault("cz", CONVERTER_CLASSES["cs"])
 
 
 def settle_generation(model: Any) -> None:
     """Say once how an Xtts generates, so that it need not be guessed from the model's configuration.
 
-    Upstream leaves that to transformers' fallback, which has been deprecated since 4.2x and warns at the first
-    sentence ("You have modified the pretrained model configuration"). Can go with Coqui TTS 0.22.
+    Upstream leaves that to a deprecated fallback of transformers, which warns at the first sentence ("You
+    have modified the pretrained model configuration"). Can go with Coqui TTS 0.22.
     """
     from TTS.tts.layers.xtts.stream_generator import StreamGenerationConfig  # noqa: PLC0415
 

@@ -19,7 +19,7 @@ from shared_schema.engine import Context
 from shared_schema.errors import EngineFailed, TextError
 from shared_schema.stages import SpeechOutcome, SpeechParams
 from tts_worker.chunk import Chunk, Samples
-from tts_worker.level import edged, faded, limited
+from tts_worker.level import edged, limited
 from tts_worker.narration import Narration, hand_on
 from tts_worker.text import sentences, survey
 from tts_worker.timing import Aligner
@@ -99,7 +99,7 @@ def _finished(samples: Samples, rate: int) -> Samples:
     """A sentence's sound without silence at its ends, its peaks under full scale, its ends faded."""
     _check_finite(samples)
     whole = np.concatenate([np.zeros(0, np.float32), *edged([samples], rate)])
-    return faded(limited(whole, rate), rate)
+    return limited(whole, rate)
 
 
 def _checked(pieces: Iterable[Samples], context: Context) -> Iterator[Samples]:

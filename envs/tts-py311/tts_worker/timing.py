@@ -32,8 +32,8 @@ ARPABET = {
     "A": "EY", "I": "AY", "O": "OW", "W": "AW", "Y": "OY", "i": "IY", "u": "UW", "ɑ": "AA", "a": "AE",
     "æ": "AE", "ɛ": "EH", "ɪ": "IH", "ʊ": "UH", "ʌ": "AH", "ɔ": "AO", "ɜ": "ER", "ə": "AH", "ᵊ": "AH",
     "ɐ": "AH", "ᵻ": "IH", "ʤ": "JH", "ʧ": "CH", "b": "B", "d": "D", "f": "F", "ɡ": "G", "h": "HH", "j": "Y",
-    "k": "K", "l": "L", "m": "M", "n": "N", "ŋ": "NG", "p": "P", "ɹ": "R", "s": "S", "ʃ": "SH", "t": "T", "T": "D",
-    "θ": "TH", "ð": "DH", "v": "V", "w": "W", "y": "IY", "z": "Z", "ʒ": "ZH",
+    "k": "K", "l": "L", "m": "M", "n": "N", "ŋ": "NG", "p": "P", "ɹ": "R", "s": "S", "ʃ": "SH", "t": "T",
+    "T": "D", "θ": "TH", "ð": "DH", "v": "V", "w": "W", "y": "IY", "z": "Z", "ʒ": "ZH",
 }  # fmt: skip
 """The acoustic model's names (ARPAbet) of the phonemiser's symbols."""
 

@@ -24,8 +24,8 @@ __all__ = ["CONTEXT", "Decoder"]
 CONTEXT = 24
 """Frames that the net looks to either side, with a margin; measured by changing one frame: 14."""
 
-UNSETTLED = 8
-"""Frames at the end that the next latent may still change: they are interpolated."""
+UNSETTLED = 16
+"""Frames at the end that later latents may still change, as they are interpolated, at any speed."""
 
 HOP = 256
 """Samples of one frame."""
@@ -74,11 +74,15 @@ class Decoder:
         if decoder.output_sample_rate != decoder.input_sample_rate:
             factors.append(decoder.output_sample_rate / decoder.input_sample_rate)
         for factor in factors:
+            if chain.shape[-1] * factor < 1:  # too short to be heard at this speed
+                return chain[..., :0]
             chain = functional.interpolate(chain, scale_factor=factor, mode="linear")
         return chain
 
     def _window(self, frames: torch.Tensor, first: int, last: int | None) -> Samples:
         """The samples of the frames from `first` to `last` (None: the end), computed with their context."""
+        if not frames.shape[-1]:
+            return np.zeros(0, np.float32)
         before = min(first, CONTEXT)
         after = None if last is None else last + CONTEXT
         sound = self._decoder.waveform_decoder(frames[..., first - before : after], g=self._embedding)

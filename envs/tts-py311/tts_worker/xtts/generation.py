@@ -3,8 +3,8 @@
     text ──tokenizer──> text tokens ─┐
     speaker latents ─────────────────┴──> GPT ──one code at a time──> (code, latent)
 
-This is what upstream's `inference_stream` does. Its `inference` computes the same latents in a second pass over
-the finished chain; they agree but for rounding, so one way serves both here.
+This is what upstream's `inference_stream` does. Its `inference` computes the same latents in a second pass
+over the finished chain; they agree but for rounding, so one way serves both here.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import torch
 
 from tts_worker.xtts.network import Network, Speaker
+from tts_worker.xtts.numbers import in_words
 
 __all__ = ["CODES_PER_SECOND", "Settings", "codes", "text_tokens"]
 
@@ -25,7 +26,7 @@ CODES_PER_SECOND = 22050 / 1024
 
 @dataclass(frozen=True)
 class Settings:
-    """How freely to speak: what the checkpoint's config.json says, but for `temperature` if that was given."""
+    """How freely to speak: as the checkpoint's config.json says, but for a `temperature` that was given."""
 
     temperature: float
     top_k: int
@@ -47,8 +48,9 @@ class Settings:
 
 
 def text_tokens(network: Network, text: str, language: str) -> list[int]:
-    """The tokens of a sentence: its numbers, abbreviations and signs spelled out by the checkpoint's tokenizer."""
-    tokens: list[int] = network.model.tokenizer.encode(text.strip().lower(), lang=language)
+    """The tokens of a sentence, its numbers, abbreviations and signs spelled out."""
+    spelled = in_words(text.strip().lower(), language)
+    tokens: list[int] = network.model.tokenizer.encode(spelled, lang=language)
     return tokens
 
 
@@ -56,7 +58,7 @@ def text_tokens(network: Network, text: str, language: str) -> list[int]:
 def codes(
     network: Network, speaker: Speaker, tokens: list[int], settings: Settings, *, half: bool = False
 ) -> Iterator[tuple[int, torch.Tensor]]:
-    """Audio codes and their latents (1, width), until the stop code, which comes too, or the model's own limit.
+    """Audio codes and their latents (1, width), to the stop code, which comes too, or to the model's limit.
 
     Sampled from torch's global generator: seed it before. With `half` matrices are multiplied in fp16, which
     halves the time on a GPU; sampling stays in fp32.

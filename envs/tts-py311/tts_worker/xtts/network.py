@@ -40,7 +40,7 @@ class Speaker:
 
 @dataclass(frozen=True)
 class Network:
-    """A loaded model on the host. `rate` is that of its sound in Hz, `limits` characters a sentence by language."""
+    """A loaded model. `rate` is that of its sound in Hz, `limits` characters a sentence by language."""
 
     model: Any
     folder: Path
@@ -69,7 +69,7 @@ class Network:
 
 
 def load(folder: Path) -> Network:
-    """Read everything onto the host, in evaluation mode. WeightsError where a file is missing or does not fit."""
+    """Read everything onto the host. WeightsError where a file is missing or does not fit."""
     for name in ("config.json", "vocab.json", "model.safetensors"):
         if not (folder / name).is_file():
             raise WeightsError(f"The XTTS weights in {folder} lack {name}.", _REMEDY)

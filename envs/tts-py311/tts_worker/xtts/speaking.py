@@ -80,7 +80,7 @@ class XttsVoice:
 
 
 class _Take:
-    """One generation: its latents, once, each (1, width); and what was wrong with it, known when it has ended."""
+    """One generation: its latents, once, each (1, width); and what was wrong with it, once it has ended."""
 
     def __init__(self, voice: XttsVoice, text: str, seed: int) -> None:
         self.fault = ""
