@@ -46,8 +46,11 @@ def settle_generation(model: Any) -> None:
     Upstream leaves that to a deprecated fallback of transformers, which warns at the first sentence ("You
     have modified the pretrained model configuration"). Can go with Coqui TTS 0.22.
     """
-    from TTS.tts.layers.xtts.stream_generator import StreamGenerationConfig  # noqa: PLC0415
+    from TTS.tts.layers.xtts import stream_generator  # noqa: PLC0415
 
+    kind = getattr(stream_generator, "StreamGenerationConfig", None)
+    if kind is None:
+        return  # the fork does it by itself
     network = model.gpt.gpt_inference
-    network.generation_config = StreamGenerationConfig.from_model_config(network.config)
+    network.generation_config = kind.from_model_config(network.config)
     network.generation_config._from_model_config = False  # noqa: SLF001 - what the warning asks for

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from shared_schema.engine import Engine
 from tts_worker.engines.hibari import HibariEngine
+from tts_worker.engines.xtts import XttsEngine
 
 __all__ = ["ENGINES"]
 
-ENGINES: list[type[Engine]] = [HibariEngine]
+ENGINES: list[type[Engine]] = [XttsEngine, HibariEngine]
