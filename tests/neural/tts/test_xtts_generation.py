@@ -182,6 +182,13 @@ def test_weights_that_are_cut_short_are_refused(checkpoints: Path, tmp_path: Pat
         load(folder)
 
 
+def test_a_vocabulary_that_is_none_is_refused(checkpoints: Path, tmp_path: Path) -> None:
+    folder = damaged(checkpoints, tmp_path / "weights", "vocab.json")
+    (folder / "vocab.json").write_text("{}")
+    with pytest.raises(WeightsError, match="vocabulary"):
+        load(folder)
+
+
 def test_weights_of_another_size_than_the_config_says_are_refused(checkpoints: Path, tmp_path: Path) -> None:
     folder = damaged(checkpoints, tmp_path / "weights", "config.json")
     config = json.loads((checkpoints / "models/xtts-v2/config.json").read_text())

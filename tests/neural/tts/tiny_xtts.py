@@ -73,6 +73,9 @@ def _vocabulary(path: Path) -> Tokenizer:
     # The published file has no pre-tokenizer, so that [SPACE] is found wherever it stands.
     content = json.loads(path.read_text())
     content["pre_tokenizer"] = None
+    # As older releases of tokenizers wrote them, and as the published file has them.
+    merges = content["model"]["merges"]
+    content["model"]["merges"] = [pair if isinstance(pair, str) else " ".join(pair) for pair in merges]
     path.write_text(json.dumps(content))
     return Tokenizer.from_file(str(path))
 

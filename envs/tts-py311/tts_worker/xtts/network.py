@@ -77,10 +77,13 @@ def load(folder: Path) -> Network:
     try:
         config = config_type()
         config.load_json(str(folder / "config.json"))
-        tokenizer = tokenizer_type(vocab_file=str(folder / "vocab.json"))
         state = _cleaned(load_file(folder / "model.safetensors"))
     except (SafetensorError, json.JSONDecodeError, KeyError, TypeError) as error:
         raise WeightsError(f"The XTTS weights in {folder} are damaged: {error}.", _REMEDY) from error
+    try:
+        tokenizer = tokenizer_type(vocab_file=str(folder / "vocab.json"))
+    except Exception as error:  # tokenizers raises nothing narrower
+        raise WeightsError(f"The XTTS vocabulary in {folder} is damaged: {error}.", _REMEDY) from error
     # Known before the nets are made, these make them once and not twice.
     config.model_args.gpt_number_text_tokens = tokenizer.get_number_tokens()
     config.model_args.gpt_start_text_token = tokenizer.tokenizer.token_to_id("[START]")
