@@ -13,6 +13,7 @@ import click
 
 from orchestrator.cli.config import config
 from orchestrator.cli.envs import envs
+from orchestrator.cli.models import models
 from orchestrator.cli.plan import plan
 from orchestrator.cli.run import run
 from orchestrator.cli.stage import stage
@@ -37,6 +38,7 @@ avatar.add_command(status)
 avatar.add_command(trace)
 avatar.add_command(plan)
 avatar.add_command(envs)
+avatar.add_command(models)
 avatar.add_command(config)
 
 

@@ -21,6 +21,7 @@ __all__ = [
     "FRAME_RATE",
     "SEED",
     "FrameRateType",
+    "accept_license",
     "add_voices",
     "common",
     "engine",
@@ -102,6 +103,10 @@ speech = _all(
         type=click.FloatRange(0.01, 2.0),
         help="How freely a neural voice speaks. [default: as its model says]",
     ),
+)
+
+accept_license = click.option(
+    "--accept-license", "accepted", multiple=True, metavar="NAME", help="Accept the terms of these weights."
 )
 
 picture = _all(

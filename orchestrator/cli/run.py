@@ -26,6 +26,7 @@ __all__ = ["run"]
     "-o", "--output", type=options.file_path, required=True, metavar="FILE", help="The video (.mp4)."
 )
 @options.engine("--tts", "tts_engine", "tts", envvar="AVATAR_TTS")
+@options.accept_license
 @options.engine("--portrait-engine", "portrait_engine", "portrait")
 @options.engine("--lipsync", "lipsync_engine", "lipsync")
 @options.common
@@ -35,6 +36,7 @@ def run(output: Path, **given: Any) -> None:
     Without --text or --text-file the sample text is spoken, without --portrait by the sample
     portrait. Missing environments are set up first.
     """
+    from orchestrator.cli.models import accept_for
     from orchestrator.cli.params import lipsync_params, portrait_params, speech_params
     from orchestrator.cli.session import Session, drive
     from orchestrator.cli.setup import ensure
@@ -46,6 +48,7 @@ def run(output: Path, **given: Any) -> None:
 
     target = Target(output, (".mp4",), force=given["force"])
     text = options.read_text(given["text"], given["text_file"])
+    accept_for(given["tts_engine"], given["accepted"])
     speaker = worker_of(Stage.SPEECH, given["tts_engine"])
     ensure(speaker, "vision", "lipsync", quiet=given["as_json"])
     inputs = {}

@@ -66,6 +66,7 @@ _voice_engine = click.option(
     "--stream", is_flag=True, help="Send the sound to stdout too, while it is spoken: 16-bit mono PCM."
 )
 @_voice_engine
+@options.accept_license
 @options.common
 @_list_engines("tts")
 def tts(output: Path, timings: Path | None, **given: Any) -> None:
@@ -73,12 +74,14 @@ def tts(output: Path, timings: Path | None, **given: Any) -> None:
 
     With --stream a player can begin before the text is finished: pipe it into `aplay -f S16_LE -r 24000`.
     """
+    from orchestrator.cli.models import accept_for
     from orchestrator.cli.params import speech_params
     from orchestrator.output import Target
 
     targets = {"speech": Target(output, (".wav",), force=given["force"])}
     if timings is not None:
         targets["timings"] = Target(timings, (".jsonl",), force=given["force"])
+    accept_for(given["engine"], given["accepted"])
     text = options.read_text(given["text"], given["text_file"])
 
     def prepare(job: Job) -> dict[str, FileRef]:

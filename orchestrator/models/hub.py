@@ -1,0 +1,100 @@
+"""Fetches a model's files from a Hugging Face hub, or a mirror of it; goes on where it stopped.
+
+The only module that knows huggingface_hub, which is imported when it is needed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from orchestrator.models.manifest import Model
+from shared_schema.errors import FetchFailed, WeightsError
+
+__all__ = ["Remote", "download", "look_up"]
+
+
+class Remote(NamedTuple):
+    """A file on the hub: its size in bytes, and its SHA-256 in hex where the hub tells it (large files)."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+def look_up(model: Model) -> tuple[str, list[Remote]]:
+    """The commit that the model's revision stands for, and its files. FetchFailed where it cannot be had."""
+    from huggingface_hub import HfApi  # noqa: PLC0415 - takes a moment
+    from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]  # noqa: PLC0415
+
+    try:
+        info = HfApi().model_info(model.repository, revision=model.revision, files_metadata=True)
+    except (HTTPError, OSError) as error:
+        raise _failed(model, error) from error
+    found = {
+        sibling.rfilename: Remote(
+            sibling.rfilename, sibling.size or 0, sibling.lfs.sha256 if sibling.lfs else ""
+        )
+        for sibling in info.siblings or []
+    }
+    missing = [path for path in model.files if path not in found]
+    if missing:
+        raise FetchFailed(f"{model.repository} has no file {missing[0]} at {model.revision}.")
+    return info.sha or model.revision, [found[path] for path in model.files]
+
+
+def download(model: Model, commit: str, remote: Remote, folder: Path, tell: Callable[[Remote], None]) -> None:
+    """Bring one file into `folder`, unless it is there whole. FetchFailed; WeightsError for other bytes.
+
+    A file that broke off is gone on with; one that came damaged is removed.
+    """
+    from huggingface_hub import hf_hub_download  # noqa: PLC0415
+    from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]  # noqa: PLC0415
+
+    path = folder / remote.path
+    if path.is_file() and _is_whole(path, remote):
+        return
+    tell(remote)
+    try:
+        hf_hub_download(model.repository, remote.path, revision=commit, local_dir=folder)
+    except (HTTPError, OSError) as error:
+        raise _failed(model, error) from error
+    if not _is_whole(path, remote):
+        path.unlink()
+        raise WeightsError(
+            f"{remote.path} of {model.repository} came damaged.",
+            "Try again, or take another mirror (HF_ENDPOINT).",
+        )
+
+
+def _is_whole(path: Path, remote: Remote) -> bool:
+    if path.stat().st_size != remote.size:
+        return False
+    if not remote.sha256:
+        return True
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == remote.sha256
+
+
+def _failed(model: Model, error: Exception) -> FetchFailed:
+    """The error in words, with what to do."""
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    hints = {
+        401: "It asks for a token: log in on its page and set HF_TOKEN.",
+        403: "It asks for a token: accept its terms on its page and set HF_TOKEN.",
+        404: "Is HF_ENDPOINT a mirror that has it?",
+    }
+    if status is None:
+        return FetchFailed(
+            f"The hub cannot be reached for {model.repository}: {_first_line(error)}",
+            "Check the network, set HF_ENDPOINT to a mirror, or bring the files with `avatar models import`.",
+        )
+    return FetchFailed(
+        f"The hub answers {status} for {model.repository}.", hints.get(status, "Try again later.")
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
