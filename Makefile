@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run setup test lint lock bench bench-gpu clean
+.PHONY: help run models setup test lint lock bench bench-gpu clean
 
 # A fresh machine has only some Python; later the orchestrator's own is the quickest to ask.
 find_python = for python in .venv/bin/python python3 python3.13 python3.12 python3.11 /usr/bin/python3 \
@@ -15,7 +15,7 @@ bootstrap = $(find_python); "$$python" -m orchestrator.bootstrap
 # What the user gives reaches the shell by way of the environment and unexpanded, so that quotes,
 # dollars and spaces in a text stay what they are.
 OPTIONS := TEXT=--text TEXT_FILE=--text-file PORTRAIT=--portrait VOICE=--voice OUT=--output \
-	LANGUAGE=--language SPEED=--speed SEED=--seed FPS=--fps SIZE=--size ASPECT=--aspect FACE=--face
+	TTS=--tts SPEAKER=--speaker LANGUAGE=--language SPEED=--speed SEED=--seed FPS=--fps SIZE=--size ASPECT=--aspect FACE=--face
 variable = $(firstword $(subst =, ,$(1)))
 flag = $(lastword $(subst =, ,$(1)))
 # Only what stands on make's command line: LANGUAGE and the like are also variables of the system.
@@ -31,13 +31,17 @@ help: ## Say what there is
 		printf '%-17s%s\n' "$$command" "$$words"; done
 	@echo
 	@echo '  make run TEXT="Good morning." PORTRAIT=me.jpg VOICE=me.wav OUT=morning.mp4'
-	@echo '  Further: TEXT_FILE LANGUAGE SPEED SEED FPS SIZE ASPECT FACE, and FORCE=1 to overwrite OUT.'
+	@echo '  Further: TEXT_FILE TTS SPEAKER LANGUAGE SPEED SEED FPS SIZE ASPECT FACE, and FORCE=1 to overwrite OUT.'
 
 run: setup ## Make a video: the sample portrait speaks the sample text, or what you give
 	@set -- $(if $(FORCE),--force); \
 	$(foreach pair,$(GIVEN),set -- "$$@" $(call flag,$(pair)) "$$$(call variable,$(pair))";) \
 	$(if $(filter OUT=%,$(GIVEN)),,mkdir -p output && set -- "$$@" --output output/hello.mp4 --force;) \
 	exec .venv/bin/avatar run "$$@"
+
+models: setup ## Fetch the weights of neural engines, and the packages that run them (gigabytes)
+	@.venv/bin/avatar models fetch
+	@.venv/bin/avatar envs sync tts --neural
 
 setup: ## Set up the environments; at once where they are ready
 	@$(bootstrap) sync

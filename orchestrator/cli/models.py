@@ -149,6 +149,19 @@ def accept_for(engine: str | None, accepted: tuple[str, ...]) -> None:
             accept(name, model, accepted)
 
 
+def offer(*, gpu: bool) -> None:
+    """On a machine with a GPU: one line on the weights that better engines would need."""
+    from orchestrator.models.manifest import known
+    from orchestrator.words import size
+    from shared_schema import weights
+
+    missing = {name: model for name, model in known().items() if not weights.find(name)}
+    if gpu and missing:
+        total = size(sum(model.bytes for model in missing.values()))
+        licences = ", ".join(f"{name} {model.licence}" for name, model in missing.items())
+        click.echo(f"Neural engines: `make models` fetches {total} ({licences}).", err=True)
+
+
 def _fetch(name: str, model: Model) -> None:
     from orchestrator.models import hub, store
     from orchestrator.words import size

@@ -36,8 +36,9 @@ def run(output: Path, **given: Any) -> None:
     Without --text or --text-file the sample text is spoken, without --portrait by the sample
     portrait. Missing environments are set up first.
     """
-    from orchestrator.cli.models import accept_for
+    from orchestrator.cli.models import accept_for, offer
     from orchestrator.cli.params import lipsync_params, portrait_params, speech_params
+    from orchestrator.cli.placement import placement
     from orchestrator.cli.session import Session, drive
     from orchestrator.cli.setup import ensure
     from orchestrator.job import Job
@@ -51,6 +52,8 @@ def run(output: Path, **given: Any) -> None:
     accept_for(given["tts_engine"], given["accepted"])
     speaker = worker_of(Stage.SPEECH, given["tts_engine"])
     ensure(speaker, "vision", "lipsync", quiet=given["as_json"])
+    if not given["as_json"]:
+        offer(gpu=any(not leased.device.is_host for leased in placement().devices))
     inputs = {}
 
     def prepare(job: Job) -> None:

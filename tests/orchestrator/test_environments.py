@@ -116,7 +116,7 @@ def test_the_digest_told_at_the_handshake_is_that_of_the_lock_installed(environm
 
 
 def test_an_unknown_name_or_kind_is_refused_with_those_that_exist() -> None:
-    with pytest.raises(InputError, match="orchestrator, tts, vision, lipsync"):
+    with pytest.raises(InputError, match="orchestrator, tts, tts-fork, vision, lipsync"):
         sync(["speech"])
     with pytest.raises(InputError, match="has no dev lock"):
         sync(["tts"], "dev", force=True)

@@ -28,17 +28,27 @@ __all__ = ["Voice", "read_aloud"]
 
 
 class Voice(Protocol):
-    """A model with the voice that it speaks in.
+    """A model with the voice that it speaks in."""
 
-    `rate` is in Hz, `limit` the most characters of one generation, `language` a BCP 47 tag; `description`
-    says in words whose voice it is, `advice` what would make it better.
-    """
+    @property
+    def rate(self) -> int:
+        """Of its sound, Hz."""
 
-    rate: int
-    limit: int
-    language: str
-    description: str
-    advice: list[str]
+    @property
+    def limit(self) -> int:
+        """The most characters of one generation."""
+
+    @property
+    def language(self) -> str:
+        """A BCP 47 tag."""
+
+    @property
+    def description(self) -> str:
+        """Whose voice it is, in words."""
+
+    @property
+    def advice(self) -> list[str]:
+        """What would make it better, in sentences."""
 
     def speak(self, text: str, index: int) -> Samples:
         """The sound of a sentence, (N,) in [-1, 1]; `index` counts sentences from 0, for its seed.

@@ -36,7 +36,7 @@ def tensors() -> dict[str, torch.Tensor]:
         "scalar": torch.tensor(3.5),
         "empty": torch.zeros(0, 4),
         "parameter": torch.nn.Parameter(torch.randn(2, 2)),
-        "channels_last": torch.randn(1, 3, 4, 4).to(memory_format=torch.channels_last),  # type: ignore[call-overload]
+        "channels_last": torch.randn(1, 3, 4, 4).to(memory_format=torch.channels_last),
     }
 
 

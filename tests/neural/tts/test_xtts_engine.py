@@ -213,7 +213,7 @@ def test_unload_forgets_and_load_brings_the_same_back(home: Path, say: Say) -> N
             sounds.append(say(engine, "Hello there.").samples)
         engine.unload()
         assert engine._network is None
-    assert np.array_equal(*sounds)
+    assert np.array_equal(sounds[0], sounds[1])
 
 
 def test_it_is_ready_when_weights_and_licence_are_there(

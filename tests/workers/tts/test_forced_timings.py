@@ -53,8 +53,8 @@ def known_and_found(speak: Speak, aligner: Aligner) -> list[tuple[Phone, Phone]]
         chunk = speak(text)
         found = aligner.phones(chunk.samples, text)
         assert found, text
-        sides = [[phone.symbol for phone in side] for side in (chunk.phones, found)]
-        for block in difflib.SequenceMatcher(None, *sides, autojunk=False).get_matching_blocks():
+        known, heard = ([phone.symbol for phone in side] for side in (chunk.phones, found))
+        for block in difflib.SequenceMatcher(None, known, heard, autojunk=False).get_matching_blocks():
             pairs += zip(chunk.phones[block.a :][: block.size], found[block.b :], strict=False)
     return pairs
 

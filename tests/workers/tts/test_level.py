@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 
@@ -39,12 +41,12 @@ def test_a_pause_inside_is_kept() -> None:
 def test_the_first_piece_comes_before_the_last_is_made() -> None:
     made = []
 
-    def pieces() -> object:
+    def pieces() -> Iterator[np.ndarray]:
         for number in range(3):
             made.append(number)
             yield tone(0.5)
 
-    stream = edged(pieces(), RATE)  # type: ignore[arg-type] - a generator of arrays
+    stream = edged(pieces(), RATE)
     assert len(next(stream)) > 0.4 * RATE
     assert made == [0]
 

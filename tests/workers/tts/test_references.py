@@ -35,12 +35,14 @@ def clean() -> Sound:
 def under(voice: Sound, other: npt.NDArray[np.float64], db: float) -> Sound:
     """The voice with something else `db` under it, by their root mean squares."""
     factor = np.sqrt(np.mean(voice**2) / np.mean(other**2)) * 10 ** (-db / 20)
-    return (voice + factor * other).astype(np.float32)
+    return np.asarray(voice + factor * other, np.float32)
 
 
 def chord(length: int) -> npt.NDArray[np.float64]:
     time = np.arange(length) / MADE
-    return np.sum([np.sin(2 * np.pi * note * k * time) / k for note in (220, 277, 330) for k in (1, 2, 3)], 0)
+    return np.asarray(
+        np.sum([np.sin(2 * np.pi * note * k * time) / k for note in (220, 277, 330) for k in (1, 2, 3)], 0)
+    )
 
 
 def noise(length: int, *, brown: bool = False) -> npt.NDArray[np.float64]:
