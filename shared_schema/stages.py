@@ -129,7 +129,7 @@ class FaceOutcome(_Typed, frozen=True, tag="face"):
 
 
 class LipsyncOutcome(_Typed, frozen=True, tag="lipsync"):
-    """The video that was made. `driver` is what moved the lips: "phonemes" or "sound"."""
+    """The video that was made. `driver` is what moved the lips: "phonemes", "sound", or both."""
 
     frames: int
     seconds: float

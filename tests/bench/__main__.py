@@ -1,6 +1,8 @@
 """`make bench`: what the promises cost, as medians and ratios measured side by side in one run.
 
-    python -m tests.bench [NAME ...]      names: command transport isolation photo memory handover plan soak
+    python -m tests.bench [NAME ...]
+
+Names: command transport isolation photo memory handover plan soak xtts.
 
 The machines that run this are often shared, so nothing here is asserted; read ratios before seconds.
 """
@@ -11,7 +13,7 @@ import importlib
 import platform
 import sys
 
-BENCHES = ("command", "transport", "isolation", "photo", "memory", "handover", "plan", "soak")
+BENCHES = ("command", "transport", "isolation", "photo", "memory", "handover", "plan", "soak", "xtts")
 
 
 def main(names: list[str]) -> int:

@@ -18,6 +18,7 @@ PAGES = [
     "docs/howto/debug-a-worker.md",
     "docs/howto/see-what-the-gpu-does.md",
     "docs/howto/judge-the-plan.md",
+    "docs/howto/weights.md",
 ]
 ELSEWHERE = {
     "avatar status --watch",  # runs until Ctrl-C: tests/orchestrator/test_status.py

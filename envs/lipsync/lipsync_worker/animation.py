@@ -19,6 +19,7 @@ from lipsync_worker.compositor import Compositor
 from lipsync_worker.encoder import VideoWriter
 from lipsync_worker.face_frame import FaceFrame
 from lipsync_worker.loudness import Levels, Reference, features
+from lipsync_worker.mixed import Untimed, mix
 from lipsync_worker.pose import Poses
 from lipsync_worker.recording import analysis_blocks, measure
 from shared_schema import limits
@@ -52,7 +53,7 @@ def animate(params: LipsyncParams, seed: int, context: Context) -> LipsyncOutcom
     context.progress("listening", 0)
     recording = measure(speech, context.check)
     count = max(math.ceil(recording.seconds * rate - Fraction(1, 1000)), 1)
-    rows = _poses(speech, timings, recording.seconds, _Clock(count, rate), context)
+    rows, driver = _poses(speech, timings, recording.seconds, _Clock(count, rate), context)
     compositor = Compositor(frame, photo, params, seed)
     height, width = compositor.shape
     with VideoWriter(
@@ -64,7 +65,6 @@ def animate(params: LipsyncParams, seed: int, context: Context) -> LipsyncOutcom
                 context.progress("animating", writer.frames, count)
             writer.write(compositor.frame(pose, writer.frames))
     context.progress("animating", count, count)
-    driver = "phonemes" if timings else "sound"
     return LipsyncOutcome(count, float(count / rate), width, height, driver)
 
 
@@ -80,13 +80,26 @@ def _frame_rate(params: LipsyncParams) -> Fraction:
 
 def _poses(
     speech: Path, timings: Path | None, seconds: float, clock: _Clock, context: Context
-) -> Iterator[Poses]:
+) -> tuple[Iterator[Poses], str]:
+    """The poses of all frames, and what drives them."""
     reference = Reference.of(features(_checked(analysis_blocks(speech), context)))
-    levels = Levels(features(analysis_blocks(speech)))
-    if timings is None:
-        return sound_driver.poses(levels, reference, clock.frames, clock.rate)
+    untimed = Untimed.of(timings) if timings is not None else None
+
+    def by_sound() -> Iterator[Poses]:
+        return sound_driver.poses(_levels(speech), reference, clock.frames, clock.rate)
+
+    if timings is None or untimed is None or not untimed.some_timed:
+        return by_sound(), "sound"
+    levels = _levels(speech)
     track = timeline.segments(read_timings(timings), levels, reference, seconds)
-    return coarticulation.poses(track, levels, reference, clock.frames, clock.rate)
+    by_phonemes = coarticulation.poses(track, levels, reference, clock.frames, clock.rate)
+    if not len(untimed.bounds):
+        return by_phonemes, "phonemes"
+    return mix(by_phonemes, by_sound(), untimed, clock.rate), "phonemes and sound"
+
+
+def _levels(speech: Path) -> Levels:
+    return Levels(features(analysis_blocks(speech)))
 
 
 def _checked(blocks: Iterator[Floats], context: Context) -> Iterator[Floats]:

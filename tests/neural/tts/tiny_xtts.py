@@ -20,7 +20,7 @@ from TTS.tts.models.xtts import Xtts, XttsArgs, XttsAudioConfig
 
 from shared_schema.weights import RECORD_NAME, File, Record
 
-__all__ = ["LANGUAGES", "SPEAKERS", "WIDTH", "make"]
+__all__ = ["FULL", "LANGUAGES", "SPEAKERS", "TINY", "WIDTH", "make"]
 
 WIDTH = 64
 LANGUAGES = (
@@ -30,21 +30,27 @@ SPEAKERS = ("Claribel Dervla", "Damien Black")
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789.,!?'-äöüßéèçñãõåøœ"
 
 
-def make(folder: Path, *, audio_tokens: int = 20, layers: int = 2) -> Path:
+TINY = {
+    "gpt_layers": 2,
+    "gpt_n_model_channels": WIDTH,
+    "gpt_n_heads": 4,
+    "decoder_input_dim": WIDTH,
+    "gpt_max_audio_tokens": 20,
+    "gpt_num_audio_tokens": 1026,
+    "gpt_start_audio_token": 1024,
+    "gpt_stop_audio_token": 1025,
+}
+FULL: dict[str, int] = {}
+"""What differs from the published sizes, which are the package's defaults."""
+
+
+def make(folder: Path, sizes: dict[str, int] = TINY) -> Path:
     """Write the checkpoint into `folder`, which must not exist; same weights each time."""
     folder.mkdir(parents=True)
     vocabulary = _vocabulary(folder / "vocab.json")
     config = XttsConfig(
         model_args=XttsArgs(
-            gpt_layers=layers,
-            gpt_n_model_channels=WIDTH,
-            gpt_n_heads=4,
-            decoder_input_dim=WIDTH,
-            gpt_max_audio_tokens=audio_tokens,
-            gpt_max_text_tokens=402,
-            gpt_num_audio_tokens=1026,
-            gpt_start_audio_token=1024,
-            gpt_stop_audio_token=1025,
+            **sizes,
             gpt_use_perceiver_resampler=True,
             gpt_number_text_tokens=vocabulary.get_vocab_size(),
             gpt_start_text_token=vocabulary.token_to_id("[START]"),
@@ -56,7 +62,11 @@ def make(folder: Path, *, audio_tokens: int = 20, layers: int = 2) -> Path:
     torch.manual_seed(0)
     state = {name: value.clone().contiguous() for name, value in Xtts(config).state_dict().items()}
     save_file(state, folder / "model.safetensors", {"format": "pt"})
-    save_file(_speakers(), folder / "speakers_xtts.safetensors", {"format": "pt"})
+    save_file(
+        _speakers(config.model_args.gpt_n_model_channels),
+        folder / "speakers_xtts.safetensors",
+        {"format": "pt"},
+    )
     files = {path.name: File(path.stat().st_size, "0" * 64) for path in sorted(folder.iterdir())}
     record = Record("xtts-v2", "tiny", "CPML", files, "non-commercial use only")
     (folder / RECORD_NAME).write_bytes(msgspec.json.encode(record))
@@ -80,9 +90,9 @@ def _vocabulary(path: Path) -> Tokenizer:
     return Tokenizer.from_file(str(path))
 
 
-def _speakers() -> dict[str, torch.Tensor]:
+def _speakers(width: int) -> dict[str, torch.Tensor]:
     return {
         f"{name}/{part}": torch.randn(shape) * 0.1
         for name in SPEAKERS
-        for part, shape in (("gpt_cond_latent", (1, 32, WIDTH)), ("speaker_embedding", (1, 512, 1)))
+        for part, shape in (("gpt_cond_latent", (1, 32, width)), ("speaker_embedding", (1, 512, 1)))
     }
