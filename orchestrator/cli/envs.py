@@ -11,6 +11,9 @@ __all__ = ["envs"]
 # ruff: noqa: PLC0415 - see orchestrator.cli
 
 NAMES = ("tts", "tts-fork", "vision", "lipsync")
+PACKAGES = {"tts": "TTS", "tts-fork": "coqui-tts"}
+"""The package in each environment whose metadata is not to be trusted."""
+
 USUAL = ("tts", "vision", "lipsync")
 
 
@@ -30,6 +33,25 @@ def sync(names: tuple[str, ...], neural: bool) -> None:
     from orchestrator.environments import sync as sync_environments
 
     sync_environments(list(names or USUAL), kind="neural" if neural else "base", force=True)
+
+
+@envs.command(short_help="Compare imports with what is declared.")
+@click.argument("name", type=click.Choice(sorted(PACKAGES)))
+def check(name: str) -> None:
+    """Read the sources of an environment's voice package: what it imports undeclared, or misses."""
+    from orchestrator.environments import ENVIRONMENTS
+    from orchestrator.imports import check as check_imports
+    from orchestrator.imports import declared_by
+
+    environment, package = ENVIRONMENTS[name], PACKAGES[name]
+    environment.require()
+    site = environment.venv / "lib" / f"python{environment.python}" / "site-packages"
+    declared = declared_by(environment.folder / "pyproject.toml", package)
+    found = check_imports(site, package, declared)
+    for head, names in vars(found).items():
+        click.echo(f"{head}: {len(names)}")
+        for each in names:
+            click.echo(f"  {each}")
 
 
 @envs.command(name="list", short_help="Show their state.")
