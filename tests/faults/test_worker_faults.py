@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.worker import Worker
+from shared_schema import SCHEMA_VERSION
 from shared_schema.errors import (
     AvatarError,
     EngineFailed,
@@ -129,7 +130,7 @@ def test_a_worker_that_never_says_hello_is_given_up(bed: Bed) -> None:
 @pytest.mark.parametrize(
     ("mode", "reason"),
     [
-        ("schema", "speaks schema 100, the orchestrator 2"),
+        ("schema", f"speaks schema {SCHEMA_VERSION + 98}, the orchestrator {SCHEMA_VERSION}"),
         ("stranger", "A stranger"),
         ("name", "holds the vision worker"),
     ],
