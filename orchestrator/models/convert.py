@@ -15,7 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from orchestrator.models.pth import ITEM_BYTES, MOST_TENSORS, Checkpoint, Tensor
+from orchestrator.models.pth import Checkpoint, opened
+from orchestrator.models.unpickle import ITEM_BYTES, MOST_TENSORS, Tensor
 from shared_schema.errors import WeightsError
 
 __all__ = ["to_safetensors"]
@@ -32,7 +33,7 @@ def to_safetensors(source: Path, target: Path, *, under: str = "") -> int:
     """
     partial = target.with_name(f".{target.name}.{os.getpid()}")
     try:
-        with Checkpoint(source) as checkpoint:
+        with opened(source) as checkpoint:
             tensors = _named(checkpoint, source, under)
             with partial.open("wb") as file:
                 _write_header(file, tensors)

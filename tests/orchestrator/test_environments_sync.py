@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import subprocess
 import sys
 import zipfile
@@ -12,9 +11,12 @@ from pathlib import Path
 import pytest
 
 from orchestrator.environments import ROOT, Environment, State, prepare
-from orchestrator.uv import find_uv
 from shared_schema import paths
 from shared_schema.errors import EnvironmentMissing
+
+
+UV = Path(sys.executable).with_name("uv")
+"""The one that the tools bring, so that none is fetched for each test."""
 
 
 @pytest.fixture(autouse=True)
@@ -25,6 +27,7 @@ def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("UV_FIND_LINKS", str(folder))
     monkeypatch.setenv("UV_NO_INDEX", "1")
     monkeypatch.setenv("UV_OFFLINE", "1")
+    monkeypatch.setenv("AVATAR_UV", str(UV))
     return folder
 
 
@@ -143,11 +146,9 @@ def test_a_wrong_interpreter_is_refused_before_anything_is_installed(
     environment: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A uv that takes another interpreter than it was told to."""
-    uv = find_uv(os.environ)
-    assert uv is not None
     wrapper = tmp_path / "uv"
-    script = f'for last; do :; done\n[ "$1" = venv ] || exec {uv.path} "$@"\n'
-    script += f'exec {uv.path} venv --no-project --python {sys.executable} "$last"\n'
+    script = f'for last; do :; done\n[ "$1" = venv ] || exec {UV} "$@"\n'
+    script += f'exec {UV} venv --no-project --python {sys.executable} "$last"\n'
     wrapper.write_text(f"#!/bin/sh\n{script}")
     wrapper.chmod(0o755)
     monkeypatch.setenv("AVATAR_UV", str(wrapper))

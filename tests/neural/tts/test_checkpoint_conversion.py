@@ -40,9 +40,10 @@ def tensors() -> dict[str, torch.Tensor]:
     }
 
 
-def test_every_type_and_view_comes_out_bit_by_bit(tmp_path: Path) -> None:
+@pytest.mark.parametrize("new_format", [True, False])
+def test_every_type_and_view_comes_out_bit_by_bit(tmp_path: Path, new_format: bool) -> None:
     expected = tensors()
-    torch.save(OrderedDict(expected), tmp_path / "model.pth")
+    torch.save(OrderedDict(expected), tmp_path / "model.pth", _use_new_zipfile_serialization=new_format)
     assert to_safetensors(tmp_path / "model.pth", tmp_path / "model.safetensors") == len(expected)
     found = load_file(tmp_path / "model.safetensors")
     assert found.keys() == expected.keys()

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.models.convert import to_safetensors
-from orchestrator.models.pth import Checkpoint
+from orchestrator.models.pth import opened
 from shared_schema.errors import WeightsError
 
 NUMBERS = struct.pack("<6f", 1, 2, 3, 4, 5, 6)
@@ -80,7 +80,7 @@ def test_a_plain_checkpoint_is_converted(tmp_path: Path) -> None:
         b"ctorch._utils\n_rebuild_tensor_v2.__globals__\n",
         b"ccollections\nOrderedDict.fromkeys\n",
         b"ctorch.serialization\nload\n",
-        b"corchestrator.models.pth\n_HARMLESS\n",
+        b"corchestrator.models.unpickle\n_HARMLESS\n",
         text("posix") + text("system") + b"\x93",
     ],
 )
@@ -135,8 +135,8 @@ def test_a_packed_member_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("archive/data.pkl", model(tensor()))
         archive.writestr("archive/data/0", NUMBERS)
-    with pytest.raises(WeightsError, match="odd way"), Checkpoint(path) as opened:
-        list(opened.tensors())
+    with pytest.raises(WeightsError, match="odd way"), opened(path) as file:
+        list(file.tensors())
 
 
 def test_a_missing_entry_is_named(tmp_path: Path) -> None:
