@@ -6,18 +6,13 @@ script ──its letters──> Japanese, Korean, Chinese, Hindi, Arabic, Russia
 
 from __future__ import annotations
 
-import functools
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from shared_schema.errors import LanguageUnknown
 from tts_worker.text import OTHER_SCRIPTS
-
-if TYPE_CHECKING:
-    from py3langid.langid import LanguageIdentifier
 
 __all__ = ["AUTO", "detect", "resolve"]
 
@@ -48,8 +43,17 @@ def detect(script: Path) -> str:
 
     Whole sentences are recognised surely, single words are guessed: "Hallo." may be German or Dutch.
     """
+    text = _beginning(script)
+    return _by_letters(text) or _by_words(text)
+
+
+def _beginning(script: Path) -> str:
     with script.open("rb") as file:
-        text = file.read(READ_BYTES).decode("utf-8", errors="ignore")
+        return file.read(READ_BYTES).decode("utf-8", errors="ignore")
+
+
+def _by_letters(text: str) -> str:
+    """The language that the letters of a text tell; empty where most are Latin, which many share."""
     letters = Counter(unicodedata.name(letter, "").partition(" ")[0] for letter in filter(str.isalpha, text))
     kana = letters["HIRAGANA"] + letters["KATAKANA"]
     if kana > 0.1 * letters["CJK"]:
@@ -58,9 +62,17 @@ def detect(script: Path) -> str:
         return "en"
     # A syllable weighs as much as three letters: "Hello" in a Japanese sentence is one word.
     most = max([*_SCRIPTS, "LATIN"], key=lambda name: letters[name] * (1 if name in ALPHABETS else 3))
-    if most != "LATIN":
-        return _SCRIPTS[most]
-    return str(_identifier().classify(text)[0])
+    return _SCRIPTS.get(most, "")
+
+
+def _by_words(text: str) -> str:
+    """The language among `LATIN` that a text in Latin letters is most likely in."""
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier  # noqa: PLC0415 - takes a moment
+
+    # Takes half a second to read and 77 MB while it is there, so it goes at once: one run asks it once.
+    identifier = LanguageIdentifier.from_model_file(MODEL_FILE)
+    identifier.set_languages(list(LATIN))
+    return str(identifier.classify(text)[0])
 
 
 def resolve(language: str, script: Path, languages: Sequence[str], engine: str) -> str:
@@ -97,19 +109,10 @@ def _listed(tag: str, languages: Sequence[str]) -> str | None:
 
 def _check_letters(language: str, script: Path) -> None:
     """LanguageUnknown where a script is mostly in letters that the language is not written in."""
-    detected = detect(script).partition("-")[0]
+    detected = _by_letters(_beginning(script)).partition("-")[0]
     base = language.partition("-")[0]
     if detected in OTHER_SCRIPTS and detected != base and {detected, base} != {"zh", "ja"}:
         raise LanguageUnknown(
             f"Most of the text is in the letters of another language ({detected}) than {language!r}.",
             f"Give --language {detected}, or --language auto.",
         )
-
-
-@functools.cache
-def _identifier() -> LanguageIdentifier:
-    from py3langid.langid import MODEL_FILE, LanguageIdentifier  # noqa: PLC0415 - takes a moment
-
-    identifier = LanguageIdentifier.from_model_file(MODEL_FILE)
-    identifier.set_languages(list(LATIN))
-    return identifier
