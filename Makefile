@@ -40,8 +40,7 @@ run: setup ## Make a video: the sample portrait speaks the sample text, or what 
 	exec .venv/bin/avatar run "$$@"
 
 models: setup ## Fetch the weights of neural engines, and the packages that run them (gigabytes)
-	@.venv/bin/avatar models fetch
-	@.venv/bin/avatar envs sync tts --neural
+	@.venv/bin/avatar models fetch --packages
 
 setup: ## Set up the environments; at once where they are ready
 	@$(bootstrap) sync

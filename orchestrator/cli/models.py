@@ -32,7 +32,8 @@ def list_() -> None:
         folder = weights.find(name)
         here = sum(file.size for file in weights.read_record(folder).files.values()) if folder else 0
         state = f"here, {size(here)}" if folder else f"to fetch, {size(model.bytes)}"
-        click.echo(f"{name:<14} {state:<20} {model.licence:<12} {', '.join(model.engines)}")
+        engines = ", ".join(model.engines) + (" (to come)" if model.awaited else "")
+        click.echo(f"{name:<13} {state:<18} {model.licence:<14} {engines}")
 
 
 @models.command(short_help="Fetch from the hub.")
@@ -40,20 +41,34 @@ def list_() -> None:
 @click.option(
     "--accept-license", "accepted", multiple=True, metavar="NAME", help="Accept this model's terms."
 )
-def fetch(names: tuple[str, ...], accepted: tuple[str, ...]) -> None:
-    """Fetch the named models (all, if none is named); what broke off is gone on with.
+@click.option("--packages", is_flag=True, help="Also install the packages that run them.")
+def fetch(names: tuple[str, ...], accepted: tuple[str, ...], packages: bool) -> None:
+    """Fetch the named models; what broke off is gone on with.
 
-    HF_ENDPOINT names a mirror, HF_TOKEN a token.
+    Without a name: the usual ones, but for those whose licence you do not accept. HF_ENDPOINT names a
+    mirror, HF_TOKEN a token.
     """
-    from orchestrator.models.manifest import known, named
+    from orchestrator.environments import sync
+    from orchestrator.models.manifest import named, usual
     from shared_schema import weights
+    from shared_schema.errors import LicenceRefused
 
-    for name in names or known():
+    needed: dict[str, None] = {}
+    for name in names or usual():
         model = named(name)
-        accept(name, model, accepted)
+        try:
+            accept(name, model, accepted)
+        except LicenceRefused as refusal:
+            if names:
+                raise
+            click.echo(f"Left out: {refusal}", err=True)
+            continue
         if weights.find(name) is None:
             _fetch(name, model)
         click.echo(str(weights.find(name)))
+        needed |= dict.fromkeys(model.packages)
+    if packages and needed:
+        sync(list(needed), kind="neural")
 
 
 @models.command(name="import", short_help="Take from a folder.")
@@ -68,19 +83,18 @@ def import_(name: str, folder: Path, accepted: tuple[str, ...]) -> None:
 
     from orchestrator.models import store
     from orchestrator.models.manifest import named
-    from shared_schema.errors import WeightsError
 
     model = named(name)
     accept(name, model, accepted)
-    missing = [path for path in model.files if not (folder / path).is_file()]
-    if missing:
-        raise WeightsError(f"{folder} lacks {missing[0]}.", f"{name} is {', '.join(model.files)}.")
+    files = model.among(
+        (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()), str(folder)
+    )
     store.check_space(model, 0)
     with store.partial_folder(name) as partial:
-        for path in model.files:
+        for path in files:
             (partial / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(folder / path, partial / path)
-        click.echo(str(store.finish(name, model, partial, "imported")))
+        click.echo(str(store.finish(name, model, partial, "imported", _tell)))
 
 
 @models.command(short_help="Check that nothing has changed.")
@@ -151,11 +165,11 @@ def accept_for(engine: str | None, accepted: tuple[str, ...]) -> None:
 
 def offer(*, gpu: bool) -> None:
     """On a machine with a GPU: one line on the weights that better engines would need."""
-    from orchestrator.models.manifest import known
+    from orchestrator.models.manifest import named, usual
     from orchestrator.words import size
     from shared_schema import weights
 
-    missing = {name: model for name, model in known().items() if not weights.find(name)}
+    missing = {name: named(name) for name in usual() if not weights.find(name)}
     if gpu and missing:
         total = size(sum(model.bytes for model in missing.values()))
         licences = ", ".join(f"{name} {model.licence}" for name, model in missing.items())
@@ -174,7 +188,10 @@ def _fetch(name: str, model: Model) -> None:
         click.echo(f"{name}: {size(total)} from {model.repository}", err=True)
         for remote in files:
             hub.download(
-                model, commit, remote, partial,
-                lambda file: click.echo(f"  {file.path}, {size(file.size)}", err=True),
-            )  # fmt: skip
-        store.finish(name, model, partial, commit)
+                model, commit, remote, partial, lambda file: _tell(f"{file.path}, {size(file.size)}")
+            )
+        store.finish(name, model, partial, commit, _tell)
+
+
+def _tell(line: str) -> None:
+    click.echo(f"  {line}", err=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from orchestrator.models.manifest import Model
 from shared_schema.errors import FetchFailed, WeightsError
@@ -17,7 +17,7 @@ __all__ = ["Remote", "download", "look_up"]
 
 
 class Remote(NamedTuple):
-    """A file on the hub: its size in bytes, and its SHA-256 in hex where the hub tells it (large files)."""
+    """A file on the hub: its size in bytes, and its SHA-256 in hex where the manifest or the hub tells it."""
 
     path: str
     size: int
@@ -25,7 +25,10 @@ class Remote(NamedTuple):
 
 
 def look_up(model: Model) -> tuple[str, list[Remote]]:
-    """The commit that the model's revision stands for, and its files. FetchFailed where it cannot be had."""
+    """The commit that the model's revision stands for, and its files. FetchFailed where it cannot be had.
+
+    WeightsError where a file is missing, or is not the one that the manifest knows.
+    """
     from huggingface_hub import HfApi  # noqa: PLC0415 - takes a moment
     from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]  # noqa: PLC0415
 
@@ -33,16 +36,24 @@ def look_up(model: Model) -> tuple[str, list[Remote]]:
         info = HfApi().model_info(model.repository, revision=model.revision, files_metadata=True)
     except (HTTPError, OSError) as error:
         raise _failed(model, error) from error
-    found = {
-        sibling.rfilename: Remote(
-            sibling.rfilename, sibling.size or 0, sibling.lfs.sha256 if sibling.lfs else ""
+    there = {sibling.rfilename: sibling for sibling in info.siblings or []}
+    files = [
+        Remote(path, there[path].size or 0, _digest(model, path, there[path].lfs))
+        for path in model.among(there, f"{model.repository} at {model.revision}")
+    ]
+    return info.sha or model.revision, files
+
+
+def _digest(model: Model, path: str, stored: Any) -> str:
+    """What a file must have; "" where nobody says. WeightsError where the hub has another file by now."""
+    stated: str = stored.sha256 if stored else ""
+    published = model.files[path].sha256 if path in model.files else ""
+    if stated and published and stated != published:
+        raise WeightsError(
+            f"{path} of {model.repository} is not the file that it was when this version was made.",
+            "Take another mirror (HF_ENDPOINT), or a newer version of this program.",
         )
-        for sibling in info.siblings or []
-    }
-    missing = [path for path in model.files if path not in found]
-    if missing:
-        raise FetchFailed(f"{model.repository} has no file {missing[0]} at {model.revision}.")
-    return info.sha or model.revision, [found[path] for path in model.files]
+    return published or stated
 
 
 def download(model: Model, commit: str, remote: Remote, folder: Path, tell: Callable[[Remote], None]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -57,7 +57,7 @@ def check_space(
     """
     folder = paths.models_dir()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    needed = model.bytes * (2 if model.convert else 1) - here + SPARE
+    needed = model.bytes * (2 if model.pickled else 1) - here + SPARE
     if free(folder) < needed:
         raise OutputError(
             f"{size(needed)} must be free in {folder}, and {size(free(folder))} are.",
@@ -65,30 +65,44 @@ def check_space(
         )
 
 
-def finish(name: str, model: Model, folder: Path, revision: str) -> Path:
+def finish(
+    name: str, model: Model, folder: Path, revision: str, tell: Callable[[str], None] = lambda _line: None
+) -> Path:
     """Make a model of the files in `folder`, all of them there: convert, record, and let it appear.
 
-    WeightsError where a file is missing, damaged, or holds what is no tensor.
+    WeightsError where a file is missing, damaged, not the published one, or holds what is no tensor. `tell`
+    is given a line on each step that takes long.
     """
-    for path in model.files:
-        if not (folder / path).is_file():
-            raise WeightsError(f"The weights {name} lack {path}.")
-    for path, under in model.convert.items():
-        source = folder / path
-        to_safetensors(source, source.with_suffix(".safetensors"), under=under)
-    kept = [_converted(path) if path in model.convert else path for path in model.files]
-    files = {path: _described(folder / path) for path in kept}
+    there = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    tell("taking digests")
+    files = {path: _described(folder / path) for path in model.among(there, name)}
+    for path, published in model.files.items():
+        if path in files and published.sha256 not in {"", files[path].sha256}:
+            raise WeightsError(
+                f"{path} is not the file that {name} was published with.",
+                f"Fetch it again: `avatar models rm {name}`, then `avatar models fetch {name}`.",
+            )
+    for path, published in model.pickled.items():
+        tell(f"making {published.becomes} of {path}")
+        to_safetensors(folder / path, folder / published.becomes, under=published.under)
+        files[published.becomes] = _described(folder / published.becomes)
+        del files[path]
+    _clear(folder, files)
     record = Record(name, revision, model.licence, files, model.terms)
-    for left in folder.rglob("*"):
-        if left.is_file() and left.relative_to(folder).as_posix() not in files:
-            left.unlink()
-    shutil.rmtree(folder / ".cache", ignore_errors=True)  # where huggingface_hub keeps what it knows
     (folder / RECORD_NAME).write_bytes(msgspec.json.encode(record))
     target = paths.models_dir() / name
     if target.exists():
         shutil.rmtree(target)
     folder.rename(target)
     return target
+
+
+def _clear(folder: Path, kept: Collection[str]) -> None:
+    """Remove what is no part of the model: pickles, and what huggingface_hub keeps of its own."""
+    for left in folder.rglob("*"):
+        if left.is_file() and left.relative_to(folder).as_posix() not in kept:
+            left.unlink()
+    shutil.rmtree(folder / ".cache", ignore_errors=True)
 
 
 def verify(name: str) -> int:
@@ -119,10 +133,6 @@ def _installed(name: str) -> Path:
     if folder is None:
         raise InputError(f"The weights {name} are not on this machine.", f"Run `avatar models fetch {name}`.")
     return folder
-
-
-def _converted(path: str) -> str:
-    return str(Path(path).with_suffix(".safetensors"))
 
 
 def _described(path: Path) -> File:

@@ -2,7 +2,7 @@
 
     python -m tests.bench [NAME ...]
 
-Names: command transport isolation photo memory handover plan soak xtts.
+Names: command transport isolation photo memory handover plan soak xtts install.
 
 The machines that run this are often shared, so nothing here is asserted; read ratios before seconds.
 """
@@ -13,7 +13,18 @@ import importlib
 import platform
 import sys
 
-BENCHES = ("command", "transport", "isolation", "photo", "memory", "handover", "plan", "soak", "xtts")
+BENCHES = (
+    "command",
+    "transport",
+    "isolation",
+    "photo",
+    "memory",
+    "handover",
+    "plan",
+    "soak",
+    "xtts",
+    "install",
+)
 
 
 def main(names: list[str]) -> int:

@@ -14,7 +14,6 @@ from orchestrator.environments import ROOT, Environment, State, prepare
 from shared_schema import paths
 from shared_schema.errors import EnvironmentMissing
 
-
 UV = Path(sys.executable).with_name("uv")
 """The one that the tools bring, so that none is fetched for each test."""
 

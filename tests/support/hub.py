@@ -19,12 +19,13 @@ class Hub:
     """Repositories by name, each its files.
 
     `cut` bytes of a file are sent before the connection breaks, once; `refuse` is a status that answers
-    everything; `spoil` has files arrive with other bytes.
+    everything; `spoil` has files arrive with other bytes; `states_digests` is whether it tells SHA-256s.
     """
 
     repositories: dict[str, dict[str, bytes]]
     cut: dict[str, int] = field(default_factory=dict)
     refuse: int = 0
+    states_digests: bool = True
     spoil: set[str] = field(default_factory=set)
     ranges: list[str] = field(default_factory=list)
     fetched: list[str] = field(default_factory=list)
@@ -66,7 +67,13 @@ class Hub:
         path = request.path.partition("?")[0].strip("/")
         for name, files in self.repositories.items():
             if path.startswith(f"api/models/{name}/revision/"):
-                self._send(request, 200, _description(name, files), {}, with_body=with_body)
+                self._send(
+                    request,
+                    200,
+                    _description(name, files, digests=self.states_digests),
+                    {},
+                    with_body=with_body,
+                )
                 return
             prefix = f"{name}/resolve/{COMMIT}/"
             if path.startswith(prefix) and path.removeprefix(prefix) in files:
@@ -113,15 +120,19 @@ class Hub:
             request.close_connection = True
 
 
-def _description(name: str, files: dict[str, bytes]) -> bytes:
+def _description(name: str, files: dict[str, bytes], *, digests: bool) -> bytes:
     """What the hub says of a repository when it is asked for its files too."""
     siblings = [
         {
             "rfilename": path,
             "size": len(data),
             "blobId": "0" * 40,
-            "lfs": {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data), "pointerSize": 134},
+            **({"lfs": _stored(data)} if digests else {}),
         }
         for path, data in files.items()
     ]
     return json.dumps({"id": name, "modelId": name, "sha": COMMIT, "siblings": siblings}).encode()
+
+
+def _stored(data: bytes) -> dict[str, Any]:
+    return {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data), "pointerSize": 134}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import hashlib
 import os
 import subprocess
 import sys
@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from orchestrator.cli.models import models
 from orchestrator.models import store
-from orchestrator.models.manifest import known
+from orchestrator.models.manifest import MANIFEST_NAME, known
 from shared_schema import weights
 from shared_schema.errors import OutputError
 from tests.orchestrator.models.test_pth import checkpoint, tensor, text
@@ -39,13 +41,49 @@ def published(tmp_path: Path) -> dict[str, bytes]:
 
 @pytest.fixture
 def hub(published: dict[str, bytes]) -> Iterator[Hub]:
-    with Hub({"coqui/XTTS-v2": published}) as hub:
+    with Hub({"coqui/XTTS-v2": published, "somebody/voices": VOICES}) as hub:
         yield hub
+
+
+VOICES = {"voices/low.bin": b"low", "voices/high.bin": b"high", "voices/../../stray.bin": b"stray"}
+
+MANIFEST = """
+[xtts-v2]
+repository = "coqui/XTTS-v2"
+revision = "main"
+bytes = 1_880_000_000
+licence = "CPML"
+terms = "non-commercial use only"
+alternatives = "hibari may be used for everything"
+engines = ["xtts"]
+usual = true
+packages = ["tts"]
+
+[xtts-v2.files]
+"config.json" = {}
+"vocab.json" = { sha256 = "DIGEST" }
+"model.pth" = { becomes = "model.safetensors", under = "model" }
+"speakers_xtts.pth" = { becomes = "speakers_xtts.safetensors" }
+"LICENSE.txt" = {}
+
+[kokoro]
+repository = "somebody/voices"
+revision = "main"
+bytes = 7
+licence = "MIT"
+engines = ["xtts"]
+usual = true
+files = { "voices/*.bin" = {} }
+"""
 
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home whose own manifest stands in for the published one, with small files' digests."""
     monkeypatch.setenv("AVATAR_HOME", str(tmp_path / "home"))
+    (tmp_path / "home/models").mkdir(parents=True)
+    written = MANIFEST.replace("DIGEST", hashlib.sha256(b"{}").hexdigest())
+    (tmp_path / "home/models" / MANIFEST_NAME).write_text(written)
     return tmp_path / "home"
 
 
@@ -64,6 +102,13 @@ def avatar(home: Path, *arguments: str, hub: Hub | None = None) -> subprocess.Co
 def installed(home: Path) -> list[str]:
     folder = home / "models"
     return sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+
+
+def written(files: dict[str, bytes], folder: Path) -> Path:
+    folder.mkdir()
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    return folder
 
 
 ACCEPTED = ("--accept-license", NAME)
@@ -131,6 +176,68 @@ def test_a_checkpoint_that_would_run_something_is_refused(
     assert not (tmp_path / "ran").exists()
 
 
+@pytest.mark.parametrize("stated", [True, False])
+def test_another_file_than_the_published_one_is_refused(
+    home: Path, hub: Hub, published: dict[str, bytes], stated: bool
+) -> None:
+    published["vocab.json"] = b"[]"
+    hub.states_digests = stated
+    done = avatar(home, "fetch", NAME, *ACCEPTED, hub=hub)
+    assert done.returncode == 2
+    assert "vocab.json" in done.stderr
+    assert NAME not in installed(home)
+    assert ("vocab.json" in hub.fetched) != stated
+
+
+def test_an_imported_file_that_is_not_the_published_one_is_refused(
+    home: Path, published: dict[str, bytes], tmp_path: Path
+) -> None:
+    published["vocab.json"] = b"[]"
+    done = avatar(home, "import", NAME, str(written(published, tmp_path / "stick")), *ACCEPTED)
+    assert done.returncode == 2
+    assert "vocab.json is not the file that xtts-v2 was published with" in done.stderr
+    assert NAME not in installed(home)
+
+
+def test_a_pattern_stands_for_the_files_there_are_and_none_goes_astray(home: Path, hub: Hub) -> None:
+    assert avatar(home, "fetch", "kokoro", hub=hub).returncode == 0
+    assert set(weights.read_record(home / "models/kokoro").files) == {"voices/low.bin", "voices/high.bin"}
+    assert not list(home.rglob("stray.bin"))
+
+
+def test_without_a_name_the_usual_ones_come_but_for_those_whose_licence_was_not_accepted(
+    home: Path, hub: Hub
+) -> None:
+    done = avatar(home, "fetch", hub=hub)
+    assert done.returncode == 0, done.stderr
+    assert installed(home) == ["kokoro"]
+    (left_out,) = [line for line in done.stderr.splitlines() if line.startswith("Left out: ")]
+    assert "--accept-license xtts-v2" in left_out
+    assert avatar(home, "fetch", *ACCEPTED, hub=hub).returncode == 0
+    assert installed(home) == ["kokoro", NAME]
+
+
+def test_with_packages_what_runs_the_models_is_installed_too(
+    home: Path, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The installation itself takes gigabytes: `make bench` does it."""
+    asked: list[tuple[list[str], str]] = []
+    monkeypatch.setattr("orchestrator.environments.sync", lambda names, kind: asked.append((names, kind)))
+    avatar(home, "fetch", *ACCEPTED, hub=hub)
+    runner = CliRunner()
+    assert runner.invoke(models, ["fetch", "--packages"], catch_exceptions=False).exit_code == 0
+    assert runner.invoke(models, ["fetch", "kokoro", "--packages"], catch_exceptions=False).exit_code == 0
+    assert asked == [(["tts"], "neural")]
+
+
+def test_a_damaged_manifest_is_told_with_its_place(home: Path) -> None:
+    (home / "models" / MANIFEST_NAME).write_text("[../up]\nrepository = 1\n")
+    done = avatar(home, "list")
+    assert done.returncode == 2
+    assert str(home / "models" / MANIFEST_NAME) in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
 def test_a_licence_that_was_not_accepted_is_refused_with_what_there_is_instead(home: Path, hub: Hub) -> None:
     done = avatar(home, "fetch", NAME, hub=hub)
     assert done.returncode == 2
@@ -159,10 +266,7 @@ def test_without_a_network_import_is_offered(home: Path) -> None:
 def test_a_folder_is_imported_and_left_as_it_is(
     home: Path, published: dict[str, bytes], tmp_path: Path
 ) -> None:
-    source = tmp_path / "stick"
-    source.mkdir()
-    for name, data in published.items():
-        (source / name).write_bytes(data)
+    source = written(published, tmp_path / "stick")
     assert avatar(home, "import", NAME, str(source), *ACCEPTED).returncode == 0
     assert weights.read_record(home / "models" / NAME).revision == "imported"
     assert {path.name: path.read_bytes() for path in source.iterdir()} == published
@@ -209,15 +313,3 @@ def test_a_full_disk_is_told_before_anything_is_fetched(home: Path) -> None:
 def test_of_two_at_once_one_is_refused(home: Path) -> None:
     with store.partial_folder(NAME), pytest.raises(OutputError, match="Another process"):
         store.partial_folder(NAME).__enter__()
-
-
-def test_the_manifest_says_of_each_model_what_a_user_must_know() -> None:
-    for name, entry in known().items():
-        assert entry.files, name
-        assert entry.engines, name
-        assert set(entry.convert) <= set(entry.files)
-        assert not [
-            path for path in entry.files if path.endswith((".pth", ".bin")) and path not in entry.convert
-        ]
-        assert bool(entry.terms) == bool(entry.alternatives)
-    assert json.dumps(list(known()))
