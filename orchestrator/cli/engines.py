@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import textwrap
+
 from orchestrator.cli.session import Session, drive
 from orchestrator.cli.setup import ensure
 from orchestrator.environments import ENVIRONMENTS, State
@@ -10,6 +13,9 @@ from shared_schema.messages import EngineInfo
 from shared_schema.stages import Stage
 
 __all__ = ["list_engines"]
+
+COLUMN = 17
+"""Characters for a name and its version."""
 
 
 def list_engines(name: str) -> None:
@@ -30,10 +36,19 @@ def list_engines(name: str) -> None:
 
 def _not_set_up(worker: str) -> str:
     engines = ", ".join(engine for engine, name in APART.items() if name == worker)
-    remedy = f"Run `avatar envs sync {worker} --neural`."
-    return f"{engines:<18} not ready: its environment is not set up. {remedy}"
+    return _rows(
+        engines, "not ready: its environment is not set up.", f"Run `avatar envs sync {worker} --neural`."
+    )
 
 
 def _describe(engine: EngineInfo) -> str:
-    state = "ready" if engine.ready else f"not ready: {engine.lacks} {engine.remedy}"
-    return f"{engine.title:<18} {state}\n{'':<18} {engine.summary}"
+    if engine.ready:
+        return _rows(engine.title, "ready", engine.summary)
+    return _rows(engine.title, f"not ready: {engine.lacks}", engine.remedy, engine.summary)
+
+
+def _rows(name: str, *paragraphs: str) -> str:
+    """A name, and paragraphs beside it in as many lines as the terminal's width asks for."""
+    width = max(shutil.get_terminal_size().columns - COLUMN, COLUMN)
+    lines = [line for words in paragraphs for line in textwrap.wrap(words, width, break_on_hyphens=False)]
+    return textwrap.indent("\n".join(lines), " " * COLUMN).replace(" " * COLUMN, f"{name:<{COLUMN}}", 1)

@@ -58,7 +58,10 @@ REFUSED: dict[str, tuple[Arguments, str]] = {
     "a silent voice": (lambda f, _p: ["--voice", f / "silence.wav"], "silen"),
     "a voice too short": (lambda f, _p: ["--voice", f / "short.wav"], "short"),
     "a voice without samples": (lambda f, _p: ["--voice", f / "nothing.wav"], "nothing.wav holds no sound"),
-    "an unknown speech engine": (lambda _f, _p: ["--tts", "nobody"], "there are: hibari"),
+    "an unknown speech engine": (
+        lambda _f, _p: ["--tts", "nobody"],
+        "there are: xtts, kokoro, hibari, bark.",
+    ),
     "an unknown portrait engine": (
         lambda _f, _p: ["--portrait-engine", "nobody"],
         "there are: photo, sample",

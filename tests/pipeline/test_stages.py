@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -40,10 +41,19 @@ def test_any_recording_drives_the_lips_without_timings(home: Home, talk: Talk, t
 @pytest.mark.parametrize(
     ("stage", "engines"),
     [
-        ("tts", ["hibari"]),
-        ("portrait", ["photo", "sample"]),
-        ("face", ["mediapipe"]),
-        ("lipsync", ["talking-photo"]),
+        (
+            "tts",
+            [
+                "xtts: not ready",
+                "kokoro: not ready",
+                "hibari: ready",
+                "bark: not ready",
+                "xtts-fork: not ready",
+            ],
+        ),
+        ("portrait", ["photo: ready", "sample: ready"]),
+        ("face", ["mediapipe: ready"]),
+        ("lipsync", ["talking-photo: ready"]),
     ],
 )
 def test_the_engines_of_a_stage_are_listed_with_their_state(
@@ -51,8 +61,11 @@ def test_the_engines_of_a_stage_are_listed_with_their_state(
 ) -> None:
     listed = home.run("stage", stage, "--list-engines")
     assert listed.returncode == 0, listed.stderr
-    rows = [line.split() for line in listed.stdout.splitlines() if not line.startswith(" ")]
-    assert [(row[0], row[-1]) for row in rows] == [(engine, "ready") for engine in engines]
+    rows = [line for line in listed.stdout.splitlines() if not line.startswith(" ")]
+    found = [re.sub(r"^(\S+)( \d+)? +((not )?ready)\b.*", r"\1: \3", row) for row in rows]
+    assert found == engines
+    assert max(map(len, listed.stdout.splitlines())) <= 80
+    assert "`avatar models fetch kokoro`" in listed.stdout or stage != "tts"
 
 
 @pytest.fixture
@@ -110,8 +123,8 @@ def test_the_environments_are_listed(home: Home) -> None:
     listed = home.run("envs", "list")
     assert listed.returncode == 0
     rows = [line.split() for line in listed.stdout.splitlines()]
-    assert [row[0] for row in rows] == ["tts", "vision", "lipsync"]
-    assert all(row[1] == "ready:" for row in rows)
+    assert [row[0] for row in rows] == ["tts", "tts-fork", "vision", "lipsync"]
+    assert all(row[1] == "ready:" for row in rows if row[0] != "tts-fork")
 
 
 def test_sync_removes_what_the_lock_does_not_name(home: Home) -> None:
