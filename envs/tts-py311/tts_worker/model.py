@@ -14,14 +14,13 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 from hibari import dsp
-from hibari.g2p import G2P
 from hibari.tts import ASSETS, MAX_PHONEMES
 from hibari.voices import DEFAULT, voice_path
 
-from shared_schema.errors import TextError
 from tts_worker.graph import expose, output_of_clamped_round
+from tts_worker.phonemiser import Phonemiser
+from tts_worker.sessions import open_session
 
 __all__ = ["FRAME_SECONDS", "SAMPLE_RATE", "TOKEN_SECONDS", "VOICE", "HibariModel", "Prediction"]
 
@@ -70,33 +69,18 @@ class HibariModel:
 
     def __init__(self, threads: int = 1) -> None:
         model = Path(voice_path(VOICE, download_missing=False)).read_bytes()
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = threads
-        options.log_severity_level = 3
-        # Sentences differ in length, and the arena keeps blocks of lengths gone by: the peak over 1 and over
-        # 22 minutes of speech was 383 and 432 MB with it, 336 and 360 MB without.
-        options.enable_cpu_mem_arena = False
-        options.enable_mem_pattern = False
-        self._session = onnxruntime.InferenceSession(
-            expose(model, output_of_clamped_round(model)), options, providers=["CPUExecutionProvider"]
-        )
+        self._session = open_session(expose(model, output_of_clamped_round(model)), threads)
         self._vocabulary: dict[str, int] = json.loads(
             (Path(ASSETS) / "vocab.json").read_text(encoding="utf-8")
         )
-        self._phonemise = G2P()
+        self._phonemise = Phonemiser()
 
     def phonemes(self, sentence: str) -> str:
         """The sentence in misaki's alphabet; empty where nothing in it has a sound.
 
         TextError where the phonemiser cannot read it.
         """
-        try:
-            phonemes: str = self._phonemise(sentence)
-        except (IndexError, KeyError, ValueError) as error:
-            # hibari 0.2.1 raises these on numbers that it has no words for.
-            raise TextError(
-                f"This cannot be read aloud: {sentence[:60]!r}.", "Write its numbers and signs as words."
-            ) from error
+        phonemes = self._phonemise(sentence)
         return "".join(symbol for symbol in phonemes if symbol in self._vocabulary)
 
     def predict(self, phonemes: str, speed: float) -> Prediction:

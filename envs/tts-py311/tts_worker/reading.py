@@ -24,7 +24,7 @@ from tts_worker.narration import Narration, hand_on
 from tts_worker.text import sentences, survey
 from tts_worker.timing import Aligner
 
-__all__ = ["Voice", "read_aloud"]
+__all__ = ["Voice", "check_finite", "read_aloud"]
 
 
 class Voice(Protocol):
@@ -107,7 +107,7 @@ def _narrate(context: Context, voice: Voice, params: SpeechParams) -> Narration:
 
 def _finished(samples: Samples, rate: int) -> Samples:
     """A sentence's sound without silence at its ends, its peaks under full scale, its ends faded."""
-    _check_finite(samples)
+    check_finite(samples)
     whole = np.concatenate([np.zeros(0, np.float32), *edged([samples], rate)])
     return limited(whole, rate)
 
@@ -115,11 +115,12 @@ def _finished(samples: Samples, rate: int) -> Samples:
 def _checked(pieces: Iterable[Samples], context: Context) -> Iterator[Samples]:
     for piece in pieces:
         context.check()
-        _check_finite(piece)
+        check_finite(piece)
         yield piece
 
 
-def _check_finite(samples: Samples) -> None:
+def check_finite(samples: Samples) -> None:
+    """EngineFailed where these are numbers that are no sound."""
     if not np.isfinite(samples).all():
         raise EngineFailed(
             "The voice model gave numbers that are no sound (NaN or infinite).",

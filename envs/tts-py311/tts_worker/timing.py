@@ -13,12 +13,12 @@ less than 33 ms nine times in ten; each p, b and m lies within 50 ms. It costs 0
 
 from __future__ import annotations
 
-import functools
 import logging
 from typing import Any
 
 import numpy as np
 
+from shared_schema.errors import TextError
 from shared_schema.records import Phone
 from tts_worker.audio import resampled
 from tts_worker.chunk import Samples
@@ -71,8 +71,8 @@ class Aligner:
             return []
         try:
             found = self._aligned(samples, _words(text))
-        except (RuntimeError, IndexError, KeyError, ValueError) as error:
-            # RuntimeError is all that pocketsphinx raises; for the others see HibariModel.phonemes.
+        except (RuntimeError, TextError) as error:
+            # RuntimeError is all that pocketsphinx raises.
             log.info("Not aligned (%s): %s", error, text)
             return []
         seconds = len(samples) / self._rate
@@ -112,16 +112,11 @@ def _words(text: str) -> list[str]:
 
     "r" after the vowel of "bird" is part of it for the acoustic model.
     """
-    spoken = str(_phonemiser()(text)).replace("ɜɹ", "ɜ").replace("əɹ", "ɜ")
+    from tts_worker.phonemiser import shared  # noqa: PLC0415 - other languages do without
+
+    spoken = shared()(text).replace("ɜɹ", "ɜ").replace("əɹ", "ɜ")
     words = ("".join(symbol for symbol in word if symbol in ARPABET) for word in spoken.split())
     return [word for word in words if word]
-
-
-@functools.cache
-def _phonemiser() -> Any:
-    from hibari.g2p import G2P  # noqa: PLC0415 - other languages do without
-
-    return G2P()
 
 
 def _hear(decoder: Any, pcm: bytes) -> None:

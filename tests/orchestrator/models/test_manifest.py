@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from fnmatch import fnmatch
+from pathlib import Path
 
 import pytest
 
-from orchestrator.environments import ENVIRONMENTS
-from orchestrator.models.manifest import Model, known, usual
+from orchestrator.environments import ENVIRONMENTS, ROOT
+from orchestrator.models.manifest import MANIFEST_NAME, Model, known, named, usual
 
 PICKLED = ("*.pth", "*.pt", "*.ckpt", "pytorch_model*.bin")
 MODELS = known()
@@ -36,6 +37,15 @@ def test_no_pickle_stays_one(model: Model) -> None:
 
 def test_what_is_fetched_unasked_is_for_engines_that_there_are() -> None:
     assert usual() == ["xtts-v2", "kokoro"]
+
+
+def test_the_page_s_own_manifest_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (ROOT / "docs/howto/weights.md").read_text()
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / MANIFEST_NAME).write_text(re.findall(r"```toml\n(.*?)```", page, re.DOTALL)[0])
+    monkeypatch.setenv("AVATAR_HOME", str(tmp_path))
+    assert named("xtts-v2").repository == "me/my-xtts"
+    assert list(known()) == list(MODELS)
 
 
 def test_every_model_of_the_plan_is_there() -> None:

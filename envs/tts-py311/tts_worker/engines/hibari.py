@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, ClassVar
 
 from shared_schema.engine import Availability, Context, Engine
@@ -18,9 +17,6 @@ if TYPE_CHECKING:
 __all__ = ["HibariEngine"]
 
 PACKAGES = ("hibari-tts", "onnxruntime", "scipy", "soundfile", "av", "numpy")
-
-THREADS_VARIABLE = "AVATAR_TTS_THREADS"
-"""Threads of one inference; one is enough for eighty times real time."""
 
 
 class HibariEngine(Engine):
@@ -48,9 +44,10 @@ class HibariEngine(Engine):
 
     def load(self) -> None:
         """Load the model, the word lists and the tagger."""
-        from tts_worker.speaker import Speaker  # noqa: PLC0415 - imports what makes a start slow
+        from tts_worker.sessions import threads  # noqa: PLC0415 - imports what makes a start slow
+        from tts_worker.speaker import Speaker  # noqa: PLC0415 - as above
 
-        self._speaker = Speaker(threads=int(os.environ.get(THREADS_VARIABLE, "1")))
+        self._speaker = Speaker(threads=threads())
 
     def unload(self) -> None:
         """Forget the model."""
