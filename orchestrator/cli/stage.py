@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,7 +78,13 @@ def tts(output: Path, timings: Path | None, **given: Any) -> None:
     from orchestrator.cli.models import accept_for
     from orchestrator.cli.params import speech_params
     from orchestrator.output import Target
+    from shared_schema.errors import InputError
 
+    if given["stream"] and sys.stdout.isatty():
+        raise InputError(
+            "With --stream the sound goes to stdout, which is this terminal.",
+            "Pipe it into a player: `| aplay -f S16_LE -r 24000`.",
+        )
     targets = {"speech": Target(output, (".wav",), force=given["force"])}
     if timings is not None:
         targets["timings"] = Target(timings, (".jsonl",), force=given["force"])
@@ -226,7 +233,13 @@ def _summary(reports: list[StageReport], output: Path | None, given: dict[str, A
     if given["as_json"]:
         return report_as_json(reports, output)
     outcome = msgspec.to_builtins(reports[-1].outcome)
-    lines = [f"{field:<12} {_in_words(value)}" for field, value in outcome.items() if field != "type"]
+    lines = [
+        f"{field:<12} {_in_words(each)}"
+        for field, value in outcome.items()
+        # Sentences each on a line; nothing where there is nothing to say.
+        for each in (value if field == "advice" else [value] if value != "" else [])
+        if field != "type"
+    ]
     return "\n".join([*lines, *([str(output)] if output is not None else [])])
 
 

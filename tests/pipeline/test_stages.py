@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import re
+import subprocess
+import wave
 from pathlib import Path
 
 import pytest
 
-from tests.pipeline.conftest import ROOT, Home, Talk
+from tests.pipeline.conftest import AVATAR, PATIENCE, ROOT, Home, Talk
 
 
 def test_a_face_is_found_and_measured(home: Home, pictures: Path, tmp_path: Path) -> None:
@@ -66,6 +70,29 @@ def test_the_engines_of_a_stage_are_listed_with_their_state(
     assert found == engines
     assert max(map(len, listed.stdout.splitlines())) <= 80
     assert "`avatar models fetch kokoro`" in listed.stdout or stage != "tts"
+
+
+def test_a_stream_s_sound_goes_to_stdout_and_its_words_do_not(home: Home, tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    command = [AVATAR, "stage", "tts", "--text", "Hello.", "--stream", "-o", path]
+    made = subprocess.run(command, env=home.environment, capture_output=True, timeout=PATIENCE, check=True)
+    with wave.open(str(path)) as sound:
+        assert made.stdout == sound.readframes(sound.getnframes())
+    assert b"sentences    1" in made.stderr
+    assert b"advice" not in made.stderr
+
+
+def test_a_stream_is_not_poured_into_a_terminal(home: Home, tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    command = [AVATAR, "stage", "tts", "--text", "Hello.", "--stream", "-o", tmp_path / "a.wav"]
+    refused = subprocess.run(
+        command, env=home.environment, stdout=theirs, stderr=subprocess.PIPE, timeout=PATIENCE, check=False
+    )
+    os.close(theirs)
+    os.close(ours)
+    assert refused.returncode == 2
+    assert b"Pipe it into a player" in refused.stderr
+    assert not (tmp_path / "a.wav").exists()
 
 
 @pytest.fixture
