@@ -9,9 +9,11 @@ torchaudio 2.9) by reading recordings with PyAV and soundfile.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["settle_generation", "xtts_classes"]
+__all__ = ["quiet_codec", "settle_generation", "xtts_classes"]
 
 
 def xtts_classes() -> tuple[Any, Any, Any]:
@@ -54,3 +56,16 @@ def settle_generation(model: Any) -> None:
     network = model.gpt.gpt_inference
     network.generation_config = kind.from_model_config(network.config)
     network.generation_config._from_model_config = False  # noqa: SLF001 - what the warning asks for
+
+
+@contextmanager
+def quiet_codec() -> Iterator[None]:
+    """Within it an EnCodec, which Bark's sound comes from, can be made without the warnings that this gives.
+
+    That of transformers 4.40 uses `torch.nn.utils.weight_norm`, which will go in some release of torch that
+    the locks keep out, and copies numbers out of tensors by a slow way. Can go with transformers 4.40.2.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"`torch\.nn\.utils\.weight_norm` is deprecated", FutureWarning)
+        warnings.filterwarnings("ignore", "To copy construct from a tensor", UserWarning)
+        yield

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,8 @@ import torch
 from shared_schema.engine import Context, Engine, file_reference
 from shared_schema.messages import Task
 from shared_schema.stages import SpeechOutcome, SpeechParams, Stage
-from tests.neural.tts import tiny_xtts
+from tests.neural.tts import tiny_bark, tiny_xtts
+from tts_worker.engines.bark import BarkEngine
 from tts_worker.engines.xtts import XttsEngine
 
 STOP_BIAS = 3.0
@@ -94,6 +97,72 @@ class stopping:  # noqa: N801 - reads as a phrase
 
     def __exit__(self, *_error: object) -> None:
         self._place.data[self._stop] = self._before
+
+
+@pytest.fixture(scope="session")
+def bark_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with the tiny Bark. Copy what you change."""
+    home = tmp_path_factory.mktemp("bark")
+    tiny_bark.make(home / "models" / "bark")
+    return home
+
+
+@pytest.fixture(scope="session")
+def loaded_bark(bark_home: Path) -> Iterator[BarkEngine]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AVATAR_HOME", str(bark_home))
+        engine = BarkEngine()
+        engine.load()
+    yield engine
+    engine.unload()
+
+
+@pytest.fixture
+def bark(loaded_bark: BarkEngine) -> Iterator[BarkEngine]:
+    """The engine with a net that comes to an end after half a second."""
+    with ending(loaded_bark, 25):
+        yield loaded_bark
+
+
+class ending:  # noqa: N801 - reads as a phrase
+    """Within it the tiny Bark ends its speech after so many semantic tokens, and never before.
+
+    A trained net does so by itself. The innermost counts.
+    """
+
+    def __init__(self, engine: BarkEngine, after: int) -> None:
+        assert engine._network is not None
+        self._place = engine._network.model.semantic.lm_head
+        self._after = after
+        self._step = 0
+
+    def __enter__(self) -> None:
+        self._hook = self._place.register_forward_hook(self._end)
+
+    def __exit__(self, *_error: object) -> None:
+        self._hook.remove()
+
+    def _end(self, _module: object, _inputs: object, logits: torch.Tensor) -> None:
+        self._step = 0 if logits.shape[1] > 1 else self._step + 1
+        logits[..., tiny_bark.SEMANTICS] = 1e4 if self._step >= self._after else -1e4
+
+
+@contextmanager
+def heard(net: Any) -> Iterator[list[dict[str, Any]]]:
+    """What the `generate` of a net is given, call by call."""
+    calls: list[dict[str, Any]] = []
+    original = net.generate
+
+    @functools.wraps(original)
+    def generate(*arguments: Any, **named: Any) -> Any:
+        calls.append(named)
+        return original(*arguments, **named)
+
+    net.generate = generate
+    try:
+        yield calls
+    finally:
+        del net.generate
 
 
 @pytest.fixture
