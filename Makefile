@@ -62,7 +62,7 @@ bench: setup ## Measure; prints medians and ratios
 bench-gpu: setup ## Measure how fast weights move to a GPU and back
 	@$(bootstrap) sync orchestrator --kind dev
 	@.venv/bin/nox --sessions torch --install-only
-	@.venv/bin/python -m tests.bench handover soak xtts
+	@.venv/bin/python -m tests.bench handover soak voices
 
 clean: ## Remove the environments and caches; videos stay
 	rm -rf .venv envs/*/.venv .nox .hypothesis .mypy_cache .pytest_cache .ruff_cache

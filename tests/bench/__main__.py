@@ -2,7 +2,7 @@
 
     python -m tests.bench [NAME ...]
 
-Names: command transport isolation photo memory handover plan soak xtts install.
+Names: command transport isolation photo memory handover plan soak voices install.
 
 The machines that run this are often shared, so nothing here is asserted; read ratios before seconds.
 """
@@ -22,7 +22,7 @@ BENCHES = (
     "handover",
     "plan",
     "soak",
-    "xtts",
+    "voices",
     "install",
 )
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from shared_schema.errors import EngineUnavailable, InputError, LanguageUnknown
 from shared_schema.records import read_timings
@@ -178,19 +177,3 @@ def test_loading_and_speaking_reach_for_no_network(
     engine.load()
     with ending(engine, 25):
         assert say(engine, TEXT).outcome.sentences == 2
-
-
-def test_the_format_of_numbers_follows_the_device_and_its_profile() -> None:
-    from shared_schema.engine import Context
-    from shared_schema.messages import Precision, Profile, Task
-    from shared_schema.stages import SpeechParams, Stage
-
-    task = Task("test", 1, Stage.SPEECH, "bark", "", {}, SpeechParams())
-
-    def half(device: str, precision: Precision) -> torch.dtype | None:
-        return bark_module._half(Context(task, device=device, profile=Profile(precision=precision)))
-
-    assert half("cpu", Precision.FP16) is None
-    assert half("cuda", Precision.FP32) is None
-    assert half("cuda", Precision.FP16) is torch.float16
-    assert half("cuda", Precision.BF16) is torch.bfloat16

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 from transformers.models.bark import BarkModel
 from transformers.models.bark.processing_bark import BarkProcessor
 
@@ -46,13 +43,11 @@ def tokens_of(network: Network, seed: int, temperature: float | None = None, mos
     return generation.semantics(network, text, None, most, temperature=temperature).tokens
 
 
-def generated(
-    network: Network, history: History | None, half: torch.dtype | None = None, seed: int = 1
-) -> Samples:
+def generated(network: Network, history: History | None, seed: int = 1) -> Samples:
     torch.manual_seed(seed)
     text = generation.text_tokens(network, SENTENCE)
-    tokens = generation.semantics(network, text, history, 100, half=half).tokens
-    return generation.sound(network, generation.codes(network, tokens, history, half=half))
+    tokens = generation.semantics(network, text, history, 100).tokens
+    return generation.sound(network, generation.codes(network, tokens, history))
 
 
 @pytest.mark.parametrize("speaker", ["", "v2/en_speaker_6", "v2/zh_speaker_0"])
@@ -132,32 +127,6 @@ def test_the_end_is_taken_where_it_is_likely_enough(network: Network) -> None:
         hook.remove()
     assert ends.pop(MIN_EOS_P + 0.02) == {0}
     assert max(*ends.popitem()[1]) > 0
-
-
-@pytest.mark.parametrize("half", [torch.bfloat16, torch.float16])
-def test_half_precision_speaks_in_fp32_and_halves_each_weight_once(
-    network: Network, half: torch.dtype
-) -> None:
-    copies: Counter[int] = Counter()
-
-    class Watch(TorchDispatchMode):
-        def __torch_dispatch__(
-            self, function: Any, types: Any, arguments: Any = (), named: Any = None
-        ) -> Any:
-            if function in {torch.ops.aten._to_copy.default, torch.ops.aten.to.dtype}:
-                copies[arguments[0].data_ptr()] += 1
-            return function(*arguments, **(named or {}))
-
-    watch: Any = Watch  # its base is not annotated
-    with watch():
-        samples = generated(network, presets.read(network, "en_speaker_6"), half)
-    assert samples.dtype == np.float32
-    assert np.isfinite(samples).all()
-    nets = (network.model.semantic, network.model.coarse_acoustics, network.model.fine_acoustics)
-    for net in nets:
-        assert {copies[layer.mlp.in_proj.weight.data_ptr()] for layer in net.layers} == {1}
-    decoder = network.model.codec_model.decoder
-    assert not any(copies[parameter.data_ptr()] for parameter in decoder.parameters())
 
 
 def test_elsewhere_it_computes_with_the_weights_that_are_there(folder: Path) -> None:

@@ -9,7 +9,7 @@ This is what `BarkModel.generate` does, stage by stage, so that a sentence can b
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
@@ -17,6 +17,7 @@ import torch
 from tts_worker.bark.network import Network
 from tts_worker.bark.presets import History
 from tts_worker.chunk import Samples
+from tts_worker.precision import in_half
 
 __all__ = ["Semantics", "codes", "interruptible", "semantics", "sound", "text_tokens"]
 
@@ -53,7 +54,7 @@ def semantics(
     device, settings = network.device, network.settings.semantic_config
     padding = [0] * (network.most_text - len(tokens))
     mask = [1] * len(tokens) + padding
-    with _precision(device, half):
+    with in_half(device, half):
         made = network.model.semantic.generate(
             torch.tensor([tokens + padding], device=device),
             attention_mask=torch.tensor([mask], device=device),
@@ -80,9 +81,9 @@ def codes(
         "history_prompt": _on(device, history),
     }
     # Each stage by itself: the half copies of its weights are gone before the next one's come.
-    with _precision(device, half):
+    with in_half(device, half):
         coarse = model.coarse_acoustics.generate(tokens[None].clone(), **shared)
-    with _precision(device, half):
+    with in_half(device, half):
         fine: torch.Tensor = model.fine_acoustics.generate(
             coarse, fine_generation_config=settings.fine_acoustics_config, **shared
         )[0]
@@ -110,10 +111,6 @@ def interruptible(network: Network, check: Callable[[], None]) -> Iterator[None]
     finally:
         for hook in hooks:
             hook.remove()
-
-
-def _precision(device: torch.device, half: torch.dtype | None) -> AbstractContextManager[None]:
-    return nullcontext() if half is None else torch.autocast(device.type, half)
 
 
 def _on(device: torch.device, history: History | None) -> History | None:

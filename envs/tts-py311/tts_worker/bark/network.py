@@ -133,11 +133,7 @@ def _model(folder: Path) -> Any:
 
 
 def _fix_weights(model: Any) -> None:
-    """Take weight_norm off: it computes weights anew at each call, and such cannot be moved in one copy.
-
-    The weights keep `requires_grad`: autocast keeps its half copies of such alone, and would make those of
-    others again for each token (torch 2.8, `cached_cast`).
-    """
+    """Take weight_norm off: it computes weights anew at each call, and such cannot be moved in one copy."""
     for module in model.codec_model.modules():
         if hasattr(module, "weight_g"):
             torch.nn.utils.remove_weight_norm(module)

@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 from shared_schema.engine import Availability, Context, Engine
 from shared_schema.errors import EngineUnavailable, InputError
-from shared_schema.messages import Memory, Precision, Task
+from shared_schema.messages import Memory, Task
 from shared_schema.packages import availability_of, version_with
 from shared_schema.stages import SpeechOutcome, SpeechParams, Stage
 from shared_schema.weights import availability_of_weights, find
 
 if TYPE_CHECKING:
-    import torch
-
     from shared_schema.residence import Residence
     from tts_worker.bark.network import Network
     from tts_worker.bark.presets import History
@@ -85,6 +83,7 @@ class BarkEngine(Engine):
         keep the checkpoint's, as others spoil the voice. TextError, LanguageUnknown, InputError for what the
         user gave; Cancelled.
         """
+        from tts_worker import precision
         from tts_worker.bark.speaking import BarkVoice
         from tts_worker.languages import resolve
         from tts_worker.reading import read_aloud
@@ -108,7 +107,7 @@ class BarkEngine(Engine):
             description,
             context,
             task.params.temperature,
-            _half(context),
+            precision.wanted(context),
         )
         return read_aloud(context, voice)
 
@@ -121,12 +120,3 @@ class BarkEngine(Engine):
         if not name:
             return None, "a voice of its own choosing, another for each seed"
         return read(self._network, name), f"{name}, one of Bark's own"
-
-
-def _half(context: Context) -> torch.dtype | None:
-    """The format to multiply matrices in; None is fp32, as always on the CPU, where others are no faster."""
-    import torch
-
-    if context.device == "cpu":
-        return None
-    return {Precision.FP16: torch.float16, Precision.BF16: torch.bfloat16}.get(context.profile.precision)

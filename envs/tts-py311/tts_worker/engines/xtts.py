@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from shared_schema.engine import Availability, Context, Engine
 from shared_schema.errors import EngineUnavailable, InputError, RecordingError
-from shared_schema.messages import Memory, Precision, Task
+from shared_schema.messages import Memory, Task
 from shared_schema.packages import availability_of, version_with
 from shared_schema.stages import SpeechOutcome, SpeechParams, Stage
 from shared_schema.weights import availability_of_weights, find
@@ -40,9 +40,10 @@ class XttsEngine(Engine):
     summary: ClassVar[str] = "XTTS-v2: 17 languages in the voice of your recording; for a GPU with 4 GB"
     languages: ClassVar[tuple[str, ...]] = LANGUAGES
     needs: ClassVar[tuple[str, ...]] = ("text",)
-    # Reckoned from 1.87 GB of weights, and as much again while they are read; see performance.md.
+    # Reckoned from 1.87 GB of weights, and as much again while they are read; see performance.md. On a GPU there
+    # are half copies of the language model's matrices besides (0.76 GB), its keys and values, CUDA's context.
     host: ClassVar[Memory] = Memory(peak=6_500_000_000, context=1_200_000_000)
-    gpu: ClassVar[Memory | None] = Memory(peak=3_400_000_000, context=600_000_000)
+    gpu: ClassVar[Memory | None] = Memory(peak=3_700_000_000, context=600_000_000)
 
     def __init__(self) -> None:
         self._network: Network | None = None
@@ -83,6 +84,7 @@ class XttsEngine(Engine):
 
         TextError, LanguageUnknown, RecordingError, InputError for what the user gave; Cancelled.
         """
+        from tts_worker import precision
         from tts_worker.languages import resolve
         from tts_worker.reading import read_aloud
         from tts_worker.xtts.generation import Settings
@@ -105,7 +107,7 @@ class XttsEngine(Engine):
                 description,
                 context,
                 task.params.speed,
-                half=context.profile.precision is not Precision.FP32,
+                half=precision.wanted(context),
                 advice=advice,
             ),
         )

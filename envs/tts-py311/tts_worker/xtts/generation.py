@@ -10,11 +10,12 @@ over the finished chain; they agree but for rounding, so one way serves both her
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
+from tts_worker.precision import steps
 from tts_worker.xtts.network import Network, Speaker
 from tts_worker.xtts.numbers import in_words
 
@@ -54,37 +55,41 @@ def text_tokens(network: Network, text: str, language: str) -> list[int]:
     return tokens
 
 
-@torch.inference_mode()
 def codes(
-    network: Network, speaker: Speaker, tokens: list[int], settings: Settings, *, half: bool = False
+    network: Network,
+    speaker: Speaker,
+    tokens: list[int],
+    settings: Settings,
+    *,
+    half: torch.dtype | None = None,
 ) -> Iterator[tuple[int, torch.Tensor]]:
     """Audio codes and their latents (1, width), to the stop code, which comes too, or to the model's limit.
 
-    Sampled from torch's global generator: seed it before. With `half` matrices are multiplied in fp16, which
-    halves the time on a GPU; sampling stays in fp32.
+    Sampled from torch's global generator: seed it before. With `half` matrices are multiplied in that format;
+    softmax and sampling stay in fp32.
     """
-    gpt = network.model.gpt
-    device = next(gpt.parameters()).device
-    with _precision(device, half=half):
-        prefix = gpt.compute_embeddings(
-            speaker.latents.to(device), torch.tensor([tokens], dtype=torch.int32, device=device)
-        )
-        chain = gpt.get_generator(
-            fake_inputs=prefix,
-            do_sample=True,
-            num_beams=1,
-            num_return_sequences=1,
-            temperature=settings.temperature,
-            top_k=settings.top_k,
-            top_p=settings.top_p,
-            repetition_penalty=settings.repetition_penalty,
-            length_penalty=settings.length_penalty,
-            output_attentions=False,
-            output_hidden_states=True,
-        )
-        for code, latent in chain:
-            yield int(code), latent.float()
+    device = next(network.model.gpt.parameters()).device
+    return steps(_chain(network.model.gpt, speaker, tokens, settings, device), device, half)
 
 
-def _precision(device: torch.device, *, half: bool) -> AbstractContextManager[None]:
-    return torch.autocast(device.type, torch.float16) if half and device.type == "cuda" else nullcontext()
+def _chain(
+    gpt: Any, speaker: Speaker, tokens: list[int], settings: Settings, device: torch.device
+) -> Iterator[tuple[int, torch.Tensor]]:
+    prefix = gpt.compute_embeddings(
+        speaker.latents.to(device), torch.tensor([tokens], dtype=torch.int32, device=device)
+    )
+    chain = gpt.get_generator(
+        fake_inputs=prefix,
+        do_sample=True,
+        num_beams=1,
+        num_return_sequences=1,
+        temperature=settings.temperature,
+        top_k=settings.top_k,
+        top_p=settings.top_p,
+        repetition_penalty=settings.repetition_penalty,
+        length_penalty=settings.length_penalty,
+        output_attentions=False,
+        output_hidden_states=True,
+    )
+    for code, latent in chain:
+        yield int(code), latent.float()

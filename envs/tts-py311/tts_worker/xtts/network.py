@@ -99,7 +99,6 @@ def load(folder: Path) -> Network:
         ) from error
     model.eval()  # this also makes the language model's generating half, with its cache
     settle_generation(model)
-    model.requires_grad_(requires_grad=False)
     _fix_weights(model)
     return Network(model, folder, int(config.audio.output_sample_rate), dict(tokenizer.char_limits))
 

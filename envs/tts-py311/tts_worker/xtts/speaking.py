@@ -35,7 +35,7 @@ class XttsVoice:
     description: str
     context: Context
     speed: float = 1.0
-    half: bool = False
+    half: torch.dtype | None = None
     advice: list[str] = field(default_factory=list)
 
     @property
