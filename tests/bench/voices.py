@@ -42,10 +42,11 @@ def _say(what: str, figures: dict[str, Any]) -> None:
         moved = f"{figures['moved_bytes'] / 1e9:.2f} GB moved to the device"
         say(f"{what}: {moved}", f"{figures['moving']:.2f} s")
     say(f"{what}: first sound after", f"{figures['first_piece']:.2f} s")
-    say(f"{what}: codes a second, decoding included", f"{figures['codes'] / figures['whole']:.1f}")
-    say(f"{what}: seconds a second of speech", f"{figures['whole'] / figures['speech']:.2f}")
-    if "semantic" in figures:
+    if "semantic" not in figures:
+        say(f"{what}: codes a second, decoding included", f"{figures['codes'] / figures['whole']:.1f}")
+    else:
         stages = ", ".join(f"{figures[stage]:.2f} s" for stage in ("semantic", "acoustic", "decoding"))
         say(f"{what}: of it semantic tokens, codes, sound", stages)
+    say(f"{what}: seconds a second of speech", f"{figures['whole'] / figures['speech']:.2f}")
     memory = f"{figures['peak_rss'] / 1e9:.2f} GB, {figures['peak_gpu'] / 1e9:.2f} GB"
     say(f"{what}: most memory, host and GPU", memory)
