@@ -40,8 +40,9 @@ class XttsEngine(Engine):
     summary: ClassVar[str] = "XTTS-v2: 17 languages in the voice of your recording; for a GPU with 4 GB"
     languages: ClassVar[tuple[str, ...]] = LANGUAGES
     needs: ClassVar[tuple[str, ...]] = ("text",)
-    # Reckoned from 1.87 GB of weights, and as much again while they are read; see performance.md. On a GPU there
-    # are half copies of the language model's matrices besides (0.76 GB), its keys and values, CUDA's context.
+    # Reckoned from 1.87 GB of weights, and as much again while they are read; see performance.md. On a GPU
+    # there are half copies of the language model's matrices besides (0.76 GB), its keys and values, and
+    # CUDA's context.
     host: ClassVar[Memory] = Memory(peak=6_500_000_000, context=1_200_000_000)
     gpu: ClassVar[Memory | None] = Memory(peak=3_700_000_000, context=600_000_000)
 
