@@ -69,7 +69,7 @@ def download(model: Model, commit: str, remote: Remote, folder: Path, tell: Call
         return
     tell(remote)
     try:
-        hf_hub_download(model.repository, remote.path, revision=commit, local_dir=folder)
+        hf_hub_download(model.repository, remote.path, revision=commit, local_dir=folder, tqdm_class=_bar())
     except (HTTPError, OSError) as error:
         raise _failed(model, error) from error
     if not _is_whole(path, remote):
@@ -78,6 +78,18 @@ def download(model: Model, commit: str, remote: Remote, folder: Path, tell: Call
             f"{remote.path} of {model.repository} came damaged.",
             "Try again, or take another mirror (HF_ENDPOINT).",
         )
+
+
+def _bar() -> Any:
+    """huggingface_hub's bar, without a name, which `tell` has said, and gone when the file is there."""
+    from huggingface_hub.utils import tqdm  # type: ignore[attr-defined]  # noqa: PLC0415
+
+    class Bar(tqdm):
+        def __init__(self, *arguments: Any, **settings: Any) -> None:
+            own = {**settings, "desc": "   ", "leave": False}
+            super().__init__(*arguments, **own)  # type: ignore[no-untyped-call]
+
+    return Bar
 
 
 def _is_whole(path: Path, remote: Remote) -> bool:
