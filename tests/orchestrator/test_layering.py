@@ -89,4 +89,4 @@ def test_nobody_pickles() -> None:
     picklers = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
     found = {(path, name) for folder in folders for path, name in imported(folder) if name in picklers}
     # It reads checkpoints, with an unpickler that knows tensors alone.
-    assert found == {(ROOT / "orchestrator/models/pth.py", "pickle")}
+    assert found == {(ROOT / "orchestrator/models/unpickle.py", "pickle")}

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from orchestrator.cli.models import models, offer
+from orchestrator.cli import avatar as command
+from orchestrator.cli.models import offer
 from orchestrator.models import store
 from orchestrator.models.manifest import MANIFEST_NAME, known
 from shared_schema import weights
@@ -225,8 +226,11 @@ def test_with_packages_what_runs_the_models_is_installed_too(
     monkeypatch.setattr("orchestrator.environments.sync", lambda names, kind: asked.append((names, kind)))
     avatar(home, "fetch", *ACCEPTED, hub=hub)
     runner = CliRunner()
-    assert runner.invoke(models, ["fetch", "--packages"], catch_exceptions=False).exit_code == 0
-    assert runner.invoke(models, ["fetch", "kokoro", "--packages"], catch_exceptions=False).exit_code == 0
+    assert runner.invoke(command, ["models", "fetch", "--packages"], catch_exceptions=False).exit_code == 0
+    assert (
+        runner.invoke(command, ["models", "fetch", "kokoro", "--packages"], catch_exceptions=False).exit_code
+        == 0
+    )
     assert asked == [(["tts"], "neural")]
 
 
