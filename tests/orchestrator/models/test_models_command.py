@@ -225,12 +225,9 @@ def test_with_packages_what_runs_the_models_is_installed_too(
     asked: list[tuple[list[str], str]] = []
     monkeypatch.setattr("orchestrator.environments.sync", lambda names, kind: asked.append((names, kind)))
     avatar(home, "fetch", *ACCEPTED, hub=hub)
-    runner = CliRunner()
-    assert runner.invoke(command, ["models", "fetch", "--packages"], catch_exceptions=False).exit_code == 0
-    assert (
-        runner.invoke(command, ["models", "fetch", "kokoro", "--packages"], catch_exceptions=False).exit_code
-        == 0
-    )
+    for names in ([], ["kokoro"]):
+        given = ["models", "fetch", *names, "--packages"]
+        assert CliRunner().invoke(command, given, catch_exceptions=False).exit_code == 0
     assert asked == [(["tts"], "neural")]
 
 
