@@ -85,8 +85,7 @@ class stopping:  # noqa: N801 - reads as a phrase
     """Within it the tiny net leans towards its stop code by so much."""
 
     def __init__(self, engine: XttsEngine, bias: float) -> None:
-        assert engine._network is not None
-        gpt = engine._network.model.gpt
+        gpt = engine.network.model.gpt
         self._place = gpt.mel_head.bias
         self._stop = gpt.stop_audio_token
         self._bias = bias
@@ -131,8 +130,7 @@ class ending:  # noqa: N801 - reads as a phrase
     """
 
     def __init__(self, engine: BarkEngine, after: int) -> None:
-        assert engine._network is not None
-        self._place = engine._network.model.semantic.lm_head
+        self._place = engine.network.model.semantic.lm_head
         self._after = after
         self._step = 0
 

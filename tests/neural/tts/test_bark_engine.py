@@ -11,7 +11,6 @@ import pytest
 from shared_schema.errors import EngineUnavailable, InputError, LanguageUnknown
 from shared_schema.records import read_timings
 from tests.neural.tts.conftest import Say, ending, heard
-from tts_worker.engines import bark as bark_module
 from tts_worker.engines.bark import LANGUAGES, BarkEngine
 
 TEXT = "Hello there. How are you today, my friend?"
@@ -101,8 +100,7 @@ def test_without_presets_it_chooses_a_voice_and_goes_on_from_it(own_home: Path, 
     shutil.rmtree(own_home / "speaker_embeddings")
     engine = BarkEngine()
     engine.load()
-    assert engine._network is not None
-    with ending(engine, 25), heard(engine._network.model.semantic) as calls:
+    with ending(engine, 25), heard(engine.network.model.semantic) as calls:
         spoken = say(engine, TEXT)
         again = say(engine, TEXT)
     assert spoken.outcome.voice == "a voice of its own choosing, another for each seed"
@@ -147,7 +145,7 @@ def test_unload_forgets_and_load_brings_the_same_back(own_home: Path, say: Say) 
         with ending(engine, 25):
             sounds.append(say(engine, TEXT).samples)
         engine.unload()
-        assert engine._network is None
+        assert engine._loaded is None
         with pytest.raises(EngineUnavailable, match="not loaded"):
             say(engine, TEXT)
     assert np.array_equal(sounds[0], sounds[1])
@@ -159,9 +157,9 @@ def test_it_is_ready_when_packages_and_weights_are_there(
     assert BarkEngine.availability().ready
     shutil.rmtree(own_home)
     assert BarkEngine.availability().remedy == "Run `avatar models fetch bark`."
-    with pytest.raises(EngineUnavailable, match="weights of Bark are gone"):
+    with pytest.raises(EngineUnavailable, match="weights bark are gone"):
         BarkEngine().load()
-    monkeypatch.setattr(bark_module, "PACKAGES", ("no-such-package",))
+    monkeypatch.setattr(BarkEngine, "packages", ("no-such-package",))
     assert BarkEngine.availability().remedy == "Run `avatar envs sync tts --neural`."
 
 

@@ -27,8 +27,7 @@ SENTENCE = "Hello 42, Mr. Smith!"
 
 @pytest.fixture
 def network(loaded_bark: BarkEngine) -> Network:
-    assert loaded_bark._network is not None
-    return loaded_bark._network
+    return loaded_bark.network
 
 
 @pytest.fixture
@@ -62,7 +61,7 @@ def test_it_generates_what_the_packages_own_pipeline_does_to_the_last_bit(
     inputs = processor(SENTENCE, voice_preset=speaker or None, max_length=network.most_text)
     history = presets.read(network, speaker.removeprefix("v2/")) if speaker else None
     reference = BarkEngine()
-    reference._network = Network(upstream, None, None, network.folder)
+    reference._loaded = Network(upstream, None, None, network.folder)
     with ending(loaded_bark, end), ending(reference, end):
         torch.manual_seed(1)
         expected = upstream.generate(

@@ -21,8 +21,7 @@ TEXT = "Hello there. How are you today, my friend?"
 
 @pytest.fixture
 def network(bark: BarkEngine) -> Network:
-    assert bark._network is not None
-    return bark._network
+    return bark.network
 
 
 def reasons(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -110,10 +109,9 @@ def test_a_sentence_without_a_single_token_is_that_error_too(bark: BarkEngine, s
 def test_it_is_cancelled_within_a_step_of_each_stage_and_speaks_again(
     bark: BarkEngine, say: Say, net: str, step: int, stream: bool
 ) -> None:
-    assert bark._network is not None
     before = say(bark, TEXT)
     cancelled = threading.Event()
-    layers = bark._network.model.get_submodule(net).layers
+    layers = bark.network.model.get_submodule(net).layers
     passed: list[int] = []
 
     def count(_module: object, _inputs: object, index: int = 0) -> None:

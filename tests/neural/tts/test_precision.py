@@ -61,7 +61,7 @@ def test_the_format_of_numbers_follows_the_device_and_its_profile() -> None:
 def test_bark_halves_each_weight_once_a_stage_and_decodes_in_fp32(
     loaded_bark: BarkEngine, half: torch.dtype
 ) -> None:
-    network = loaded_bark._network
+    network = loaded_bark.network
     assert network is not None
     history = presets.read(network, "en_speaker_6")
     text = generation.text_tokens(network, SENTENCE)
@@ -80,7 +80,7 @@ def test_bark_halves_each_weight_once_a_stage_and_decodes_in_fp32(
 def test_xtts_halves_each_weight_once_a_sentence_and_decodes_in_fp32_meanwhile(
     engine: XttsEngine, half: torch.dtype
 ) -> None:
-    network = engine._network
+    network = engine.network
     assert network is not None
     speaker = network.speaker(network.speakers[0])
     layers = network.model.gpt.gpt.h

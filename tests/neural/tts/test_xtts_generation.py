@@ -44,8 +44,7 @@ READ = {
 
 @pytest.fixture
 def network(engine: XttsEngine) -> Network:
-    assert engine._network is not None
-    return engine._network
+    return engine.network
 
 
 @pytest.fixture

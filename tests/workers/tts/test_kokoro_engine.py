@@ -22,7 +22,7 @@ from shared_schema.messages import Task
 from shared_schema.stages import SpeechOutcome, SpeechParams, Stage
 from tests.workers.tts import tiny_kokoro
 from tests.workers.tts.tiny_kokoro import Overheard, listening
-from tts_worker.engines import ENGINES, kokoro
+from tts_worker.engines import ENGINES
 from tts_worker.engines.hibari import HibariEngine
 from tts_worker.engines.kokoro import KokoroEngine
 from tts_worker.engines.xtts import XttsEngine
@@ -71,10 +71,10 @@ def overheard(engine: KokoroEngine, monkeypatch: pytest.MonkeyPatch) -> Callable
     """`overheard(enough=1000, network=None)`: the engine's network, or this one, overheard from now on."""
 
     def listen(enough: int = 1_000, network: Network | None = None) -> Overheard:
-        network = network or engine._network
+        network = network or engine.network
         assert network is not None
         heard = listening(network, enough)
-        monkeypatch.setattr(engine, "_network", heard)
+        monkeypatch.setattr(engine, "_loaded", heard)
         return heard
 
     return listen
@@ -265,7 +265,7 @@ def test_without_weights_it_says_how_to_fetch_them(
 
 
 def test_a_missing_package_is_named_with_its_remedy(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kokoro, "PACKAGES", ("no-such-package",))
+    monkeypatch.setattr(KokoroEngine, "packages", ("no-such-package",))
     available = KokoroEngine.availability()
     assert "no-such-package" in available.lacks
     assert available.remedy == "Run `avatar envs sync tts`."

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from shared_schema.engine import Availability, Context, Engine
-from shared_schema.errors import EngineUnavailable, InputError
+from shared_schema.engine import Availability, Context
+from shared_schema.errors import InputError
 from shared_schema.messages import Memory, Task
 from shared_schema.packages import availability_of, version_with
-from shared_schema.stages import SpeechOutcome, SpeechParams, Stage
+from shared_schema.stages import SpeechOutcome
+from tts_worker.engines.base import SpeechEngine
 from tts_worker.languages import resolve
 
 if TYPE_CHECKING:
@@ -19,18 +20,16 @@ __all__ = ["HibariEngine"]
 PACKAGES = ("hibari-tts", "onnxruntime", "scipy", "soundfile", "av", "numpy")
 
 
-class HibariEngine(Engine):
+class HibariEngine(SpeechEngine):
     """American English in one female voice, and in others by matching.
 
     Its wheel also holds British word lists, but only an American voice, which never learnt their vowels.
     """
 
     name: ClassVar[str] = "hibari"
-    stage: ClassVar[Stage] = Stage.SPEECH
     version: ClassVar[str] = version_with("1", PACKAGES)
     summary: ClassVar[str] = "small English voice on the CPU, matched to your recording in pitch and timbre"
     languages: ClassVar[tuple[str, ...]] = ("en", "en-us")
-    needs: ClassVar[tuple[str, ...]] = ("text",)
     # Measured: 245 MB, with a recording of ten minutes 355 MB; 138 MB remain.
     host: ClassVar[Memory] = Memory(peak=450_000_000, context=210_000_000)
 
@@ -58,16 +57,15 @@ class HibariEngine(Engine):
 
         TextError, LanguageUnknown, RecordingError for what the user gave; Cancelled.
         """
+        params = self.asked(task)
         if self._speaker is None:
-            raise EngineUnavailable("The hibari engine is not loaded.", "Load it before a task.")
-        if not isinstance(task.params, SpeechParams):
-            raise TypeError(f"hibari takes speech parameters, not {type(task.params).__name__}")
-        if task.params.speaker:
+            raise self.not_loaded()
+        if params.speaker:
             raise InputError(
-                f"hibari has one voice and knows no speaker {task.params.speaker!r}.",
+                f"hibari has one voice and knows no speaker {params.speaker!r}.",
                 "Leave --speaker out, or give a recording with --voice.",
             )
-        if task.params.temperature is not None:
+        if params.temperature is not None:
             raise InputError("hibari speaks each text in one way: it has no temperature.", "Leave it out.")
-        language = resolve(task.params.language, context.input("text"), self.languages, self.name)
-        return self._speaker.speak(context, task.params.speed, language)
+        language = resolve(params.language, context.input("text"), self.languages, self.name)
+        return self._speaker.speak(context, params.speed, language)

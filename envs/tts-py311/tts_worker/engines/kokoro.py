@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from shared_schema.engine import Availability, Context, Engine
-from shared_schema.errors import EngineUnavailable, InputError
+from shared_schema.engine import Context
+from shared_schema.errors import InputError
 from shared_schema.messages import Memory, Task
-from shared_schema.packages import availability_of, version_with
-from shared_schema.stages import SpeechOutcome, SpeechParams, Stage
-from shared_schema.weights import availability_of_weights, find
+from shared_schema.packages import version_with
+from shared_schema.stages import SpeechOutcome
+from tts_worker.engines.base import FetchedEngine
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tts_worker.kokoro.network import Network
 
 __all__ = ["KokoroEngine"]
 
 # ruff: noqa: PLC0415 - its imports make a start slow, and only a worker that speaks with it needs them
-
-PACKAGES = ("hibari-tts", "onnxruntime", "pocketsphinx", "scipy", "numpy")
-
-WEIGHTS = "kokoro"
 
 BRITISH, AMERICAN = "b", "a"
 """First letters of voices."""
@@ -29,42 +27,24 @@ FIRST = {AMERICAN: "af_heart", BRITISH: "bf_emma"}
 """The voices that its authors grade best in each accent."""
 
 
-class KokoroEngine(Engine):
+class KokoroEngine(FetchedEngine["Network"]):
     """American and British English in voices of its own; it cannot take on another."""
 
     name: ClassVar[str] = "kokoro"
-    stage: ClassVar[Stage] = Stage.SPEECH
-    version: ClassVar[str] = version_with("1", PACKAGES)
+    weights: ClassVar[str] = "kokoro"
+    packages: ClassVar[tuple[str, ...]] = ("hibari-tts", "onnxruntime", "pocketsphinx", "scipy", "numpy")
+    version: ClassVar[str] = version_with("1", packages)
     summary: ClassVar[str] = "Kokoro-82M: American and British voices of its own, on the CPU"
     languages: ClassVar[tuple[str, ...]] = ("en", "en-us", "en-gb")
-    needs: ClassVar[tuple[str, ...]] = ("text",)
     ignores: ClassVar[tuple[str, ...]] = ("voice",)
     # Measured with random weights in a graph of its sizes: 1.94 GB at the longest sentence, 0.40 GB remain.
     host: ClassVar[Memory] = Memory(peak=2_500_000_000, context=550_000_000)
 
-    def __init__(self) -> None:
-        self._network: Network | None = None
-
-    @classmethod
-    def availability(cls) -> Availability:
-        """Ready where its packages and the weights are there."""
-        installed = availability_of(PACKAGES, "tts")
-        return availability_of_weights(WEIGHTS) if installed.ready else installed
-
-    def load(self) -> None:
-        """Read the weights. WeightsError where they are damaged."""
+    def read(self, folder: Path) -> Network:
+        """Read the published layout."""
         from tts_worker.kokoro.network import load
 
-        folder = find(WEIGHTS)
-        if folder is None:
-            raise EngineUnavailable(
-                "The weights of Kokoro are gone.", f"Run `avatar models fetch {WEIGHTS}`."
-            )
-        self._network = load(folder)
-
-    def unload(self) -> None:
-        """Forget the weights."""
-        self._network = None
+        return load(folder)
 
     def run(self, task: Task, context: Context) -> SpeechOutcome:
         """Speak the text into `speech.wav` (24 kHz, mono, 16 bit) and `timings.jsonl`.
@@ -75,23 +55,20 @@ class KokoroEngine(Engine):
         from tts_worker.languages import resolve
         from tts_worker.reading import read_aloud
 
-        if self._network is None:
-            raise EngineUnavailable("The kokoro engine is not loaded.", "Load it before a task.")
-        if not isinstance(task.params, SpeechParams):
-            raise TypeError(f"kokoro takes speech parameters, not {type(task.params).__name__}")
-        if task.params.temperature is not None:
+        params = self.asked(task)
+        if params.temperature is not None:
             raise InputError("kokoro speaks each text in one way: it has no temperature.", "Leave it out.")
-        language = resolve(task.params.language, context.input("text"), self.languages, self.name)
-        speaker = _chosen(list(self._network.voices), task.params.speaker, language)
+        language = resolve(params.language, context.input("text"), self.languages, self.name)
+        speaker = _chosen(list(self.network.voices), params.speaker, language)
         return read_aloud(
             context,
             KokoroVoice(
-                self._network,
-                self._network.voice(speaker),
+                self.network,
+                self.network.voice(speaker),
                 language,
                 f"{speaker}, one of Kokoro's own",
                 context,
-                task.params.speed,
+                params.speed,
                 british=_is_british(language, speaker),
             ),
         )

@@ -4,81 +4,50 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from shared_schema.engine import Availability, Context, Engine
-from shared_schema.errors import EngineUnavailable, InputError, RecordingError
+from shared_schema.engine import Context
+from shared_schema.errors import InputError, RecordingError
 from shared_schema.messages import Memory, Task
-from shared_schema.packages import availability_of, version_with
-from shared_schema.stages import SpeechOutcome, SpeechParams, Stage
-from shared_schema.weights import availability_of_weights, find
+from shared_schema.packages import version_with
+from shared_schema.stages import SpeechOutcome, SpeechParams
+from tts_worker.engines.base import TorchEngine
 
 if TYPE_CHECKING:
-    from shared_schema.residence import Residence
+    from pathlib import Path
+
     from tts_worker.xtts.network import Network, Speaker
 
 __all__ = ["XttsEngine"]
 
 # ruff: noqa: PLC0415 - its imports take 20 s, and only a worker that speaks with it needs them
 
-WEIGHTS = "xtts-v2"
-
 LANGUAGES = (
     "en", "es", "fr", "de", "it", "pt", "pl", "tr", "ru", "nl", "cs", "ar", "zh-cn", "hu", "ko", "ja", "hi",
 )  # fmt: skip
 
 
-class XttsEngine(Engine):
+class XttsEngine(TorchEngine["Network"]):
     """Voice cloning from some seconds of speech, or one of the voices that come with the weights.
 
     A fork of the package can do it too: subclass and say where it is installed.
     """
 
     name: ClassVar[str] = "xtts"
-    stage: ClassVar[Stage] = Stage.SPEECH
+    weights: ClassVar[str] = "xtts-v2"
     packages: ClassVar[tuple[str, ...]] = ("TTS", "torch", "torchaudio", "transformers", "safetensors")
-    environment: ClassVar[str] = "tts"
     version: ClassVar[str] = version_with("1", packages)
     summary: ClassVar[str] = "XTTS-v2: 17 languages in the voice of your recording; for a GPU with 4 GB"
     languages: ClassVar[tuple[str, ...]] = LANGUAGES
-    needs: ClassVar[tuple[str, ...]] = ("text",)
     # Reckoned from 1.87 GB of weights, and as much again while they are read; see performance.md. On a GPU
     # there are half copies of the language model's matrices besides (0.76 GB), its keys and values, and
     # CUDA's context.
     host: ClassVar[Memory] = Memory(peak=6_500_000_000, context=1_200_000_000)
     gpu: ClassVar[Memory | None] = Memory(peak=3_700_000_000, context=600_000_000)
 
-    def __init__(self) -> None:
-        self._network: Network | None = None
-        self._weights: Residence | None = None
-
-    @classmethod
-    def availability(cls) -> Availability:
-        """Ready where the neural packages, the weights, and the licence's acceptance are there."""
-        installed = availability_of(cls.packages, cls.environment, "--neural")
-        return availability_of_weights(WEIGHTS) if installed.ready else installed
-
-    def load(self) -> None:
-        """Read the weights onto the host."""
-        from shared_schema.residence import Residence
+    def read(self, folder: Path) -> Network:
+        """Read the published layout."""
         from tts_worker.xtts.network import load
 
-        folder = find(WEIGHTS)
-        if folder is None:
-            raise EngineUnavailable(
-                "The weights of XTTS-v2 are gone.", f"Run `avatar models fetch {WEIGHTS}`."
-            )
-        self._network = load(folder)
-        self._weights = Residence([self._network.model])
-
-    def offload(self) -> None:
-        """Leave the device."""
-        if self._weights is not None:
-            self._weights.to_host()
-
-    def unload(self) -> None:
-        """Forget the weights."""
-        if self._weights is not None:
-            self._weights.drop()
-        self._network = self._weights = None
+        return load(folder)
 
     def run(self, task: Task, context: Context) -> SpeechOutcome:
         """Speak the text into `speech.wav` (24 kHz, mono, 16 bit) and `timings.jsonl`.
@@ -91,23 +60,20 @@ class XttsEngine(Engine):
         from tts_worker.xtts.generation import Settings
         from tts_worker.xtts.speaking import XttsVoice
 
-        if self._network is None or self._weights is None:
-            raise EngineUnavailable("The xtts engine is not loaded.", "Load it before a task.")
-        if not isinstance(task.params, SpeechParams):
-            raise TypeError(f"xtts takes speech parameters, not {type(task.params).__name__}")
-        language = resolve(task.params.language, context.input("text"), self.languages, self.name)
-        self._weights.to_device(context.device)
-        speaker, description, advice = self._speaker(task.params, context)
+        params = self.asked(task)
+        language = resolve(params.language, context.input("text"), self.languages, self.name)
+        self.to_device(context.device)
+        speaker, description, advice = self._speaker(params, context)
         return read_aloud(
             context,
             XttsVoice(
-                self._network,
+                self.network,
                 speaker,
-                Settings.of(self._network, task.params.temperature),
+                Settings.of(self.network, params.temperature),
                 language,
                 description,
                 context,
-                task.params.speed,
+                params.speed,
                 half=precision.wanted(context),
                 advice=advice,
             ),
@@ -117,17 +83,16 @@ class XttsEngine(Engine):
         """Who speaks: as recorded, or one of the weights' own; in words; and advice on the recordings."""
         from tts_worker.xtts.profile import of_recordings
 
-        assert self._network is not None  # noqa: S101 - `run` has looked
         recordings = context.inputs("voice")
         if recordings and params.speaker:
             raise InputError("Both a recording and a speaker were given.", "Give --voice or --speaker.")
         if recordings:
             context.progress("listening to the voice", 0, 1)
-            speaker, advice = of_recordings(recordings, self._network)
+            speaker, advice = of_recordings(recordings, self.network)
             context.progress("listening to the voice", 1, 1)
             return speaker, "cloned from your recording", advice
-        name = _chosen(self._network.speakers, params.speaker)
-        return self._network.speaker(name), f"{name}, one of XTTS-v2's own", []
+        name = _chosen(self.network.speakers, params.speaker)
+        return self.network.speaker(name), f"{name}, one of XTTS-v2's own", []
 
 
 def _chosen(names: list[str], wanted: str) -> str:
