@@ -90,7 +90,7 @@ def import_(name: str, folder: Path, accepted: tuple[str, ...]) -> None:
         (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()), str(folder)
     )
     store.check_space(model, 0)
-    with store.partial_folder(name) as partial:
+    with store.partial_folder(name, kept=False) as partial:
         for path in files:
             (partial / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(folder / path, partial / path)

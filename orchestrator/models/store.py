@@ -1,6 +1,7 @@
 """The models on this machine: how one comes in, whole or not at all; is it still what it was; out again.
 
-fetched or copied files ──> .partial-NAME ──digests──> pickles converted ──record──> NAME (one rename)
+fetched files ──> .partial-NAME ─┐
+copied files ──> .import-NAME ───┴──digests──> pickles converted ──record──> NAME (one rename)
 """
 
 from __future__ import annotations
@@ -29,12 +30,12 @@ SPARE = 500_000_000
 
 
 @contextmanager
-def partial_folder(name: str) -> Iterator[Path]:
-    """The folder in which a model is put together; what an interrupted attempt left is still in it.
+def partial_folder(name: str, *, kept: bool = True) -> Iterator[Path]:
+    """The folder in which a model is put together; `kept`, an attempt that breaks off can be gone on with.
 
-    OutputError where another process is at it.
+    OutputError where another process is at it, or where it cannot be written to.
     """
-    folder = paths.models_dir() / f".partial-{name}"
+    folder = _partial(name, kept=kept)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = locks.try_lock(folder)
@@ -44,8 +45,21 @@ def partial_folder(name: str) -> Iterator[Path]:
         raise OutputError(f"Another process is bringing in {name}.", "Wait for it to end.")
     try:
         yield folder
+    except BrokenPipeError:
+        raise  # of our own output
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OutputError(
+            f"{name} cannot be brought into {folder}: {reason}.", "Is there space left?"
+        ) from error
     finally:
+        if not kept:
+            shutil.rmtree(folder, ignore_errors=True)
         os.close(lock)
+
+
+def _partial(name: str, *, kept: bool) -> Path:
+    return paths.models_dir() / f".{'partial' if kept else 'import'}-{name}"
 
 
 def check_space(
@@ -121,10 +135,10 @@ def verify(name: str) -> int:
 
 def forget(name: str) -> None:
     """Remove a model, and what an interrupted fetch of it left. InputError where there is neither."""
-    partial = paths.models_dir() / f".partial-{name}"
+    partial = _partial(name, kept=True)
     if not partial.is_dir() or weights.find(name):
         _installed(name)
-    for folder in (partial, paths.models_dir() / name):
+    for folder in (partial, _partial(name, kept=False), paths.models_dir() / name):
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -197,7 +197,20 @@ def test_an_imported_file_that_is_not_the_published_one_is_refused(
     done = avatar(home, "import", NAME, str(written(published, tmp_path / "stick")), *ACCEPTED)
     assert done.returncode == 2
     assert "vocab.json is not the file that xtts-v2 was published with" in done.stderr
-    assert NAME not in installed(home)
+    assert installed(home) == []
+
+
+def test_where_there_is_no_space_it_is_said_and_nothing_left(
+    home: Path, published: dict[str, bytes], tmp_path: Path
+) -> None:
+    """A limit on the size of files stands for a disk that is full."""
+    folder = written(published, tmp_path / "stick")
+    command = f'ulimit -f 100; exec "{AVATAR}" models import {NAME} "{folder}" --accept-license {NAME}'
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode == OutputError.exit_status
+    assert "Is there space left?" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert installed(home) == []
 
 
 def test_a_pattern_stands_for_the_files_there_are_and_none_goes_astray(home: Path, hub: Hub) -> None:
