@@ -45,7 +45,8 @@ def choose(stage: Stage, engines: Sequence[EngineInfo], want: Want) -> tuple[Eng
     if not any(_speaks(engine, want.language) and engine.ready for engine in candidates):
         _refuse_language(candidates, want.language)
     raise EngineUnavailable(
-        f"No {stage} engine can work: {'; '.join(passed_over)}", f"See `avatar stage {stage} --list-engines`."
+        f"No {stage} engine can work: {'; '.join(passed_over)}.",
+        f"See `avatar stage {stage} --list-engines`.",
     )
 
 
@@ -69,7 +70,7 @@ def _named(stage: Stage, candidates: list[EngineInfo], want: Want, name: str) ->
 def _objection(engine: EngineInfo, want: Want) -> str:
     """Why this engine is not taken unasked; empty where it may be."""
     if not engine.ready:
-        return f"{engine.name} is not ready: {engine.lacks}"
+        return f"{engine.name} is not ready: {engine.lacks.rstrip('.')}"
     if missing := _missing(engine, want.inputs):
         return f"no {' and no '.join(missing)} was given"
     if ignored := _ignored(engine, want.inputs):

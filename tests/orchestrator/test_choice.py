@@ -28,7 +28,7 @@ ENGINES = [
 def test_the_best_that_is_ready_is_taken_with_the_reason() -> None:
     engine, why = choose(Stage.PORTRAIT, ENGINES, Want({"photo"}))
     assert engine.name == "photo"
-    assert why == "sdxl is not ready: It lacks its weights."
+    assert why == "sdxl is not ready: It lacks its weights"
 
 
 def test_an_engine_whose_input_is_missing_is_passed_over() -> None:
