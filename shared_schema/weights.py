@@ -14,6 +14,7 @@ import msgspec
 
 from shared_schema import paths
 from shared_schema.engine import Availability
+from shared_schema.errors import WeightsError
 
 __all__ = [
     "RECORD_NAME",
@@ -56,8 +57,14 @@ def find(name: str) -> Path | None:
 
 
 def read_record(folder: Path) -> Record:
-    """What a model's folder says of itself. msgspec.MsgspecError where it is damaged."""
-    return msgspec.json.decode((folder / RECORD_NAME).read_bytes(), type=Record)
+    """What a model's folder says of itself. WeightsError where that is damaged."""
+    try:
+        return msgspec.json.decode((folder / RECORD_NAME).read_bytes(), type=Record)
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise WeightsError(
+            f"The record of the weights {folder.name} is damaged.",
+            f"Run `avatar models rm {folder.name}` and fetch them again.",
+        ) from error
 
 
 def is_accepted(name: str) -> bool:
@@ -84,8 +91,12 @@ def availability_of_weights(name: str) -> Availability:
             lacks=f"The weights {name} are not on this machine.",
             remedy=f"Run `avatar models fetch {name}`.",
         )
-    terms = read_record(folder).terms
-    if terms and not is_accepted(name):
+    try:
+        terms = read_record(folder).terms
+        accepted = not terms or is_accepted(name)
+    except WeightsError as error:
+        return Availability(ready=False, lacks=error.message, remedy=error.hint)
+    if not accepted:
         return Availability(
             ready=False,
             lacks=f"The licence of {name} was not accepted ({terms}).",
@@ -97,4 +108,11 @@ def availability_of_weights(name: str) -> Availability:
 def _accepted() -> dict[str, str]:
     """Names of models to the time of acceptance."""
     path = paths.models_dir() / LICENCES_NAME
-    return msgspec.json.decode(path.read_bytes(), type=dict[str, str]) if path.is_file() else {}
+    if not path.is_file():
+        return {}
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, str])
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise WeightsError(
+            f"The list of accepted licences {path} is damaged.", "Remove it, and accept them again."
+        ) from error

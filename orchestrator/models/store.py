@@ -94,7 +94,7 @@ def finish(
         if path in files and published.sha256 not in {"", files[path].sha256}:
             raise WeightsError(
                 f"{path} is not the file that {name} was published with.",
-                f"Fetch it again: `avatar models rm {name}`, then `avatar models fetch {name}`.",
+                f"Take those of {model.repository} at {model.revision}.",
             )
     for path, published in model.pickled.items():
         tell(f"making {published.becomes} of {path}")

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from shared_schema import paths, weights
+from shared_schema.errors import WeightsError
 from shared_schema.weights import RECORD_NAME, File, Record
 
 
@@ -69,3 +70,24 @@ def test_one_acceptance_leaves_the_others_as_they_were(home: Path) -> None:
     assert weights.is_accepted("musetalk-v1")
     assert not weights.is_accepted("bark")
     assert [path.name for path in (home / "models").iterdir()] == ["licences.json"]
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[1]", bytes(range(256))])
+def test_a_damaged_record_makes_the_weights_unusable_and_says_what_to_do(content: bytes) -> None:
+    (put("kokoro") / RECORD_NAME).write_bytes(content)
+    available = weights.availability_of_weights("kokoro")
+    assert not available.ready
+    assert "record of the weights kokoro is damaged" in available.lacks
+    assert "avatar models rm kokoro" in available.remedy
+    with pytest.raises(WeightsError, match="kokoro is damaged"):
+        weights.read_record(paths.models_dir() / "kokoro")
+
+
+def test_a_damaged_list_of_licences_is_told_and_takes_no_engine_with_it(home: Path) -> None:
+    put("xtts-v2", "non-commercial use only")
+    put("kokoro")
+    (home / "models" / "licences.json").write_bytes(b"{")
+    available = weights.availability_of_weights("xtts-v2")
+    assert not available.ready
+    assert "licences.json is damaged" in available.lacks
+    assert weights.availability_of_weights("kokoro").ready

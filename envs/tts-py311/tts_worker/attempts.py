@@ -1,7 +1,7 @@
 """When a generation has gone wrong, and what then: it is repeated with another seed, at most three times.
 
 Language models of speech now and then say nothing, or do not stop. Both show in the length: nobody speaks
-fifty letters a second, and nobody needs a second for four.
+fifty letters a second, and nobody needs a second for four. And now and then they fall silent.
 """
 
 from __future__ import annotations
@@ -41,6 +41,12 @@ class Bounds:
         self.least = count / (16 if dense else 50)
         self.most = 2 + count / (0.75 if dense else 4)
 
+    def fault(self, seconds: float, *, ended: bool) -> str:
+        """What is wrong with a generation of so many seconds, in words; "" for nothing."""
+        if not ended:
+            return f"it did not come to an end in {seconds:.1f} s"
+        return f"it was over in {seconds:.1f} s" if seconds < self.least else ""
+
 
 def seed_of(seed: int, index: int, attempt: int) -> int:
     """A seed for one attempt at one sentence, so that no sentence depends on another: 63 bits."""
@@ -53,14 +59,14 @@ def sound(
 ) -> Iterator[Samples]:
     """The pieces of the first attempt that went well; `attempt(number)` counts from 0.
 
-    An attempt gives its pieces, and what says in words what went wrong with it by now ("" for nothing). It
-    can be given up as long as its first piece was not handed on, so give whole sentences in one piece where
-    nobody waits. EngineFailed where even the last was silent.
+    An attempt gives its pieces, and what says in words what went wrong with it by now ("" for nothing);
+    silence is found here. It can be given up until its first audible piece is handed on, so give whole
+    sentences in one piece where nobody waits. EngineFailed where even the last was silent.
     """
     for number in range(1, ATTEMPTS + 1):
         pieces, fault_by_now = attempt(number - 1)
-        first = next(pieces, np.zeros(0, np.float32))
-        fault = fault_by_now()
+        first = _to_first_sound(pieces)
+        fault = fault_by_now() or ("it is silent" if is_silent(first) else "")
         if fault:
             log.warning("Attempt %d of %d at %r went wrong: %s.", number, ATTEMPTS, what, fault)
         if not fault or (number == ATTEMPTS and not is_silent(first)):
@@ -74,6 +80,16 @@ def sound(
     yield from pieces
     if not fault and (fault := fault_by_now()):
         log.warning("The sound of %r was handed on before it went wrong: %s.", what, fault)
+
+
+def _to_first_sound(pieces: Iterator[Samples]) -> Samples:
+    """The pieces up to the first that can be heard, as one; all where none can."""
+    held = [np.zeros(0, np.float32)]
+    for piece in pieces:
+        held.append(piece)
+        if not is_silent(piece):
+            break
+    return np.concatenate(held)
 
 
 def is_silent(samples: Samples) -> bool:

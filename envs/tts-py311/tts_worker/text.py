@@ -8,7 +8,7 @@ from __future__ import annotations
 import codecs
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
@@ -18,7 +18,7 @@ from shared_schema.limits import MAX_TEXT_BYTES, MIB
 from tts_worker.cleaning import clean
 from tts_worker.stops import BEFORE_NUMBER, ORDINALS, STARTERS, abbreviations
 
-__all__ = ["MAX_SENTENCE", "Boundary", "Sentence", "Survey", "sentences", "survey"]
+__all__ = ["MAX_SENTENCE", "Boundary", "Sentence", "Survey", "halved", "sentences", "survey"]
 
 MAX_SENTENCE = 400
 """Most characters of one piece: longer sentences are cut at a clause, else between words."""
@@ -219,6 +219,15 @@ def _cut_position(text: str, limit: int) -> int:
         return clauses[-1]
     space = head.rfind(" ")
     return space + 1 if space > 0 else limit
+
+
+def halved(text: str, fits: Callable[[str], bool]) -> list[str]:
+    """A text as it is if it fits, else in halves, cut between words where there are any, until each does."""
+    if len(text) < 2 or fits(text):
+        return [text]
+    middle = text.rfind(" ", 0, len(text) // 2 + 1)
+    cut = middle if middle > 0 else len(text) // 2
+    return [*halved(text[:cut], fits), *halved(text[cut:], fits)]
 
 
 def _is_speakable(text: str) -> bool:

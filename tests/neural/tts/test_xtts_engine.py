@@ -140,13 +140,18 @@ def test_a_runaway_is_repeated_with_the_reason_and_cut_in_the_end(
     assert len(spoken.samples) / 24_000 < Bounds("Hello.", "en").most + 1
 
 
-def test_a_sentence_that_stays_empty_is_an_error_with_the_sentence(engine: XttsEngine, say: Say) -> None:
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("bias", [3.0, 50.0])
+def test_a_sentence_that_stays_silent_is_an_error_with_the_sentence(
+    engine: XttsEngine, say: Say, bias: float, stream: bool
+) -> None:
+    """Whether it has the length of its words or ends at once."""
     decoder = engine.network.model.hifigan_decoder.waveform_decoder.conv_post
     kept = decoder.weight.data.clone()
     decoder.weight.data.zero_()
     try:
-        with stopping(engine, 50.0), pytest.raises(EngineFailed, match=r"silent, 3 times, at: Hello there\."):
-            say(engine, TEXT)
+        with stopping(engine, bias), pytest.raises(EngineFailed, match=r"silent, 3 times, at: Hello there\."):
+            say(engine, TEXT, stream=stream)
     finally:
         decoder.weight.data.copy_(kept)
 

@@ -16,8 +16,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from shared_schema.errors import InputError, WeightsError
+from shared_schema.errors import WeightsError
 from tts_worker.bark.network import REMEDY, Network
+from tts_worker.speakers import speaker_named
 
 __all__ = ["History", "chosen", "names", "read"]
 
@@ -48,16 +49,7 @@ def chosen(installed: Sequence[str], wanted: str, language: str) -> str:
     if not wanted:
         favourite = FAVOURITES.get(base, "")
         return favourite if favourite in own else next(iter(own), "")
-    name = wanted.lower().removeprefix("v2/")
-    if name not in installed:
-        some = ", ".join((own or list(installed))[:5])
-        raise InputError(
-            f"Bark has no speaker {wanted!r}.",
-            f"There are {len(installed)}, among them {some}."
-            if some
-            else "Leave --speaker out: none is here.",
-        )
-    return name
+    return speaker_named(wanted.lower().removeprefix("v2/"), installed, "Bark", near=own)
 
 
 def read(network: Network, name: str) -> History:

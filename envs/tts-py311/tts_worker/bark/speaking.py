@@ -9,11 +9,12 @@ import numpy as np
 import torch
 
 from shared_schema.engine import Context
-from tts_worker.attempts import ATTEMPTS, DENSE, Bounds, is_silent, seed_of, sound
+from tts_worker.attempts import ATTEMPTS, DENSE, Bounds, seed_of, sound
 from tts_worker.bark import generation
 from tts_worker.bark.network import Network
 from tts_worker.bark.presets import History
 from tts_worker.chunk import Samples
+from tts_worker.text import halved
 
 __all__ = ["BarkVoice"]
 
@@ -52,7 +53,7 @@ class BarkVoice:
 
     def speak(self, text: str, index: int) -> Samples:
         """A sentence's sound, (N,) at `rate`."""
-        parts = [self._part(part, index, number) for number, part in enumerate(self._fitting(text))]
+        parts = [self._part(part, index, number) for number, part in enumerate(halved(text, self._fits))]
         return np.concatenate(parts)
 
     def stream(self, text: str, index: int) -> Iterator[Samples]:
@@ -74,13 +75,9 @@ class BarkVoice:
             self.history = takes[-1].history
         return samples
 
-    def _fitting(self, text: str) -> list[str]:
-        """The sentence, in halves if it has more tokens than the model takes."""
-        if len(generation.text_tokens(self.network, text)) <= self.network.most_text:
-            return [text]
-        middle = text.rfind(" ", 0, len(text) // 2 + 1)
-        cut = middle if middle > 0 else len(text) // 2
-        return [*self._fitting(text[:cut]), *self._fitting(text[cut:])]
+    def _fits(self, text: str) -> bool:
+        """Whether the nets take so much text at once."""
+        return len(generation.text_tokens(self.network, text)) <= self.network.most_text
 
 
 class _Take:
@@ -109,8 +106,6 @@ class _Take:
             samples = generation.sound(voice.network, codes)
         coarse = codes[: voice.network.settings.coarse_acoustics_config.n_coarse_codebooks]
         self.history = {"semantic_prompt": tokens, "coarse_prompt": coarse, "fine_prompt": codes}
-        if not self.fault and is_silent(samples):
-            self.fault = "it is silent"
         yield samples
 
     def _tokens(self) -> torch.Tensor:
@@ -126,8 +121,5 @@ class _Take:
             half=voice.half,
         )
         seconds = len(tokens) / per_second
-        if not ended:
-            self.fault = f"it did not come to an end in {seconds:.1f} s"
-        elif seconds < bounds.least:
-            self.fault = f"it was over in {seconds:.1f} s"
+        self.fault = bounds.fault(seconds, ended=ended)
         return tokens

@@ -10,6 +10,7 @@ from shared_schema.messages import Memory, Task
 from shared_schema.packages import version_with
 from shared_schema.stages import SpeechOutcome
 from tts_worker.engines.base import FetchedEngine
+from tts_worker.speakers import speaker_named
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,11 +81,7 @@ def _chosen(names: list[str], wanted: str, language: str) -> str:
         accent = BRITISH if language == "en-gb" else AMERICAN
         of_accent = [name for name in names if name.startswith(accent)]
         return FIRST[accent] if FIRST[accent] in names else (of_accent or names)[0]
-    found = {name.lower(): name for name in names}.get(wanted.lower())
-    if found is None:
-        some = ", ".join(names[:5])
-        raise InputError(f"Kokoro has no speaker {wanted!r}.", f"There are {len(names)}, among them {some}.")
-    return found
+    return speaker_named(wanted, names, "Kokoro")
 
 
 def _is_british(language: str, speaker: str) -> bool:

@@ -10,6 +10,7 @@ from shared_schema.messages import Memory, Task
 from shared_schema.packages import version_with
 from shared_schema.stages import SpeechOutcome, SpeechParams
 from tts_worker.engines.base import TorchEngine
+from tts_worker.speakers import speaker_named
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -101,8 +102,4 @@ def _chosen(names: list[str], wanted: str) -> str:
         raise RecordingError(
             "These XTTS weights hold no voice of their own.", "Give a recording of one with --voice."
         )
-    found = {name.lower(): name for name in names}.get(wanted.lower()) if wanted else names[0]
-    if found is None:
-        some = ", ".join(names[:5])
-        raise InputError(f"XTTS has no speaker {wanted!r}.", f"There are {len(names)}, among them {some}.")
-    return found
+    return speaker_named(wanted, names, "XTTS") if wanted else names[0]

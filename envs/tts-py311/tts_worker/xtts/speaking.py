@@ -11,6 +11,7 @@ import torch
 from shared_schema.engine import Context
 from tts_worker.attempts import Bounds, seed_of, sound
 from tts_worker.chunk import Samples
+from tts_worker.text import halved
 from tts_worker.xtts.decoder import Decoder
 from tts_worker.xtts.generation import CODES_PER_SECOND, Settings, codes, text_tokens
 from tts_worker.xtts.network import Network, Speaker
@@ -58,7 +59,7 @@ class XttsVoice:
         yield from self._sound(text, index, PIECE)
 
     def _sound(self, text: str, index: int, size: int) -> Iterator[Samples]:
-        for number, part in enumerate(self._fitting(text)):
+        for number, part in enumerate(halved(text, self._fits)):
 
             def attempt(
                 repetition: int, part: str = part, number: int = number
@@ -70,13 +71,10 @@ class XttsVoice:
 
             yield from sound(attempt, part, self.context.log)
 
-    def _fitting(self, text: str) -> list[str]:
-        """The sentence, in halves if its spelled-out form has more tokens than the model takes."""
-        if len(text_tokens(self.network, text, self.language)) < self.network.model.args.gpt_max_text_tokens:
-            return [text]
-        middle = text.rfind(" ", 0, len(text) // 2 + 1)
-        cut = middle if middle > 0 else len(text) // 2
-        return [*self._fitting(text[:cut]), *self._fitting(text[cut:])]
+    def _fits(self, text: str) -> bool:
+        """Whether the model takes a text at once, its numbers spelled out."""
+        tokens = text_tokens(self.network, text, self.language)
+        return len(tokens) < int(self.network.model.args.gpt_max_text_tokens)
 
 
 class _Take:
@@ -103,7 +101,4 @@ class _Take:
             if ended or count == most:
                 break
         seconds = (count - ended) / CODES_PER_SECOND
-        if not ended:
-            self.fault = f"it did not come to an end in {seconds:.1f} s"
-        elif seconds < bounds.least:
-            self.fault = f"it was over in {seconds:.1f} s"
+        self.fault = bounds.fault(seconds, ended=ended)
