@@ -72,8 +72,9 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         for pattern in self.files:
             matching = [pattern] if pattern in there else fnmatch.filter(there, pattern)
             if not matching:
-                some = [*list(self.files)[:MOST_NAMED], *(["..."] if len(self.files) > MOST_NAMED else [])]
-                raise WeightsError(f"{where} lacks {pattern}.", f"It takes {', '.join(some)}.")
+                more = len(self.files) - MOST_NAMED
+                some = ", ".join(list(self.files)[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+                raise WeightsError(f"{where} lacks {pattern}.", f"It takes {some}.")
             found += matching
         return list(dict.fromkeys(found))
 
