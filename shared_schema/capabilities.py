@@ -29,7 +29,8 @@ class EngineInfo(Body, frozen=True):
 
     `needs` are input files without which it cannot work, `ignores` such as it can make no use of.
     `version` is its own, and behind it in brackets those of the libraries that decide its result.
-    `host` is its need of host memory, `gpu` of a GPU's: None where it uses none.
+    `host` is its need of host memory, `gpu` of a GPU's: None where it uses none. `gpu_by_parts` is the same
+    under a profile that asks for that.
     """
 
     name: Identifier
@@ -44,6 +45,7 @@ class EngineInfo(Body, frozen=True):
     ignores: list[str] = msgspec.field(default_factory=list)
     host: Memory = Memory(0)
     gpu: Memory | None = None
+    gpu_by_parts: Memory | None = None
 
     @property
     def title(self) -> str:

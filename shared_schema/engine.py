@@ -51,7 +51,8 @@ class Engine(ABC):
 
     `host` and `gpu` state, from measurement and with a margin, what its process holds while it works and
     what remains when the engine has left. The orchestrator plans by them, and measures: a worker that
-    keeps more than its context is ended. `gpu` is None for an engine that never uses one.
+    keeps more than its context is ended. `gpu` is None for an engine that never uses one; `gpu_by_parts` is
+    what suffices where `Profile.by_parts` is set, None where that makes no difference.
     """
 
     name: ClassVar[str]
@@ -63,6 +64,7 @@ class Engine(ABC):
     ignores: ClassVar[tuple[str, ...]] = ()
     host: ClassVar[Memory]
     gpu: ClassVar[Memory | None] = None
+    gpu_by_parts: ClassVar[Memory | None] = None
 
     @classmethod
     def availability(cls) -> Availability:

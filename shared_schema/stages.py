@@ -1,10 +1,11 @@
 """What each stage takes and gives: typed parameters and outcomes, and the names of its files.
 
-    stage     input files                          parameters       output files
-    speech    text, [voice, voice-2, ...]          SpeechParams     speech.wav, timings.jsonl
-    portrait  [photo]                              PortraitParams   portrait.png
-    face      portrait                             FaceParams       face.json
-    lipsync   portrait, face, speech, [timings]    LipsyncParams    video.mp4
+    stage     input files                           parameters       output files
+    speech    text, [voice, voice-2, ...]           SpeechParams     speech.wav, timings.jsonl
+    portrait  [photo], [prompt], [lora, lora-2...]  PortraitParams   portrait.png, face.json, [sheet.jpg]
+    face      portrait                              FaceParams       face.json, [annotated.png]
+              frames, [frames-2, ...]               TrackParams      track.npz
+    lipsync   portrait, face, speech, [timings]     LipsyncParams    video.mp4
 
 Files are named in messages by their path relative to the job's folder (`messages.FileRef`).
 """
@@ -20,17 +21,25 @@ from shared_schema import limits
 
 __all__ = [
     "Aspect",
+    "Drawing",
+    "Drawn",
     "FaceOutcome",
     "FaceParams",
+    "Finding",
     "LipsyncOutcome",
     "LipsyncParams",
     "Outcome",
     "Params",
     "PortraitOutcome",
     "PortraitParams",
+    "Sampler",
     "SpeechOutcome",
     "SpeechParams",
     "Stage",
+    "Style",
+    "TrackOutcome",
+    "TrackParams",
+    "Verdict",
 ]
 
 
@@ -52,6 +61,38 @@ class Aspect(StrEnum):
     TALL = "9:16"
 
 
+class Style(StrEnum):
+    """What is added to a prompt so that a face fit for lip-sync comes of it; `none` adds nothing."""
+
+    PORTRAIT = "portrait"
+    STUDIO = "studio"
+    NATURAL = "natural"
+    PAINTED = "painted"
+    NONE = "none"
+
+
+class Sampler(StrEnum):
+    """How noise becomes a picture, by the names that people know; `auto` is the checkpoint's own."""
+
+    AUTO = "auto"
+    EULER = "euler"
+    EULER_A = "euler-a"
+    DDIM = "ddim"
+    DPMPP = "dpm++"
+    DPMPP_KARRAS = "dpm++-karras"
+    UNIPC = "unipc"
+    LCM = "lcm"
+    LIGHTNING = "lightning"
+
+
+class Verdict(StrEnum):
+    """What a finding means for lip-sync: nothing, a worse result, or none at all."""
+
+    GOOD = "good"
+    POOR = "poor"
+    BAD = "bad"
+
+
 class _Typed(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type"):
     """Base of the tagged structs."""
 
@@ -71,22 +112,72 @@ class SpeechParams(_Typed, frozen=True, tag="speech"):
     stream: bool = False
 
 
+class Finding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One thing that was looked at in a portrait: its name, and what was found in one sentence."""
+
+    check: str
+    verdict: Verdict
+    words: str
+
+
+class Drawing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How to draw a portrait from a prompt. None and `auto` are as the checkpoint likes it.
+
+    `negative` is what not to draw; `guidance` how strictly to follow the prompt (the scale of classifier-free
+    guidance); `strength` how far to go away from a photo, if there is one. `count` pictures are wanted, and
+    for each up to `tries` seeds are drawn until one is fit for lip-sync. `checkpoint` is a folder or a
+    .safetensors file on this machine, empty for the fetched weights. `lora_scales` belong to the lora files,
+    in order. With `preview` a small picture is sent after each step.
+    """
+
+    negative: str = ""
+    style: Style = Style.PORTRAIT
+    steps: Annotated[int, msgspec.Meta(ge=1, le=200)] | None = None
+    guidance: Annotated[float, msgspec.Meta(ge=0.0, le=30.0)] | None = None
+    sampler: Sampler = Sampler.AUTO
+    strength: Annotated[float, msgspec.Meta(ge=0.05, le=1.0)] = 0.5
+    count: Annotated[int, msgspec.Meta(ge=1, le=16)] = 1
+    tries: Annotated[int, msgspec.Meta(ge=1, le=32)] = 4
+    checkpoint: str = ""
+    refine: bool = False
+    lora_scales: list[Annotated[float, msgspec.Meta(ge=-4.0, le=4.0)]] = msgspec.field(default_factory=list)
+    preview: bool = False
+
+
 class PortraitParams(_Typed, frozen=True, tag="portrait"):
     """Which part of the picture to keep, and how large.
 
     `size` is the output's short side in pixels; None keeps the picture's own, at most 512.
     `face` counts faces from 1, left to right; None demands that there is exactly one.
+    `background` is "keep", "blur", or the colour that takes its place ("#rrggbb").
+    `drawing` is for engines that draw.
     """
 
     size: Annotated[int, msgspec.Meta(ge=limits.MIN_SIZE, le=limits.MAX_SIZE)] | None = None
     aspect: Aspect = Aspect.PHOTO
     face: Annotated[int, msgspec.Meta(ge=1, le=64)] | None = None
+    background: Annotated[str, msgspec.Meta(pattern=r"^(keep|blur|#[0-9a-f]{6})\Z")] = "keep"
+    drawing: Drawing = Drawing()
 
 
 class FaceParams(_Typed, frozen=True, tag="face"):
-    """Which face to measure: as in `PortraitParams`."""
+    """Which face to measure: as in `PortraitParams`.
+
+    With `check` it is looked at as a portrait for lip-sync: an unfit one is an outcome, not an error, and
+    `annotated.png` shows what was found.
+    """
 
     face: Annotated[int, msgspec.Meta(ge=1, le=64)] | None = None
+    check: bool = False
+
+
+class TrackParams(_Typed, frozen=True, tag="track"):
+    """The frames' true rate as a fraction; `face` counts from the left in the first frame of each scene."""
+
+    fps_numerator: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 25
+    fps_denominator: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 1
+    face: Annotated[int, msgspec.Meta(ge=1, le=64)] | None = None
+    smooth: bool = True
 
 
 class LipsyncParams(_Typed, frozen=True, tag="lipsync"):
@@ -112,20 +203,53 @@ class SpeechOutcome(_Typed, frozen=True, tag="speech"):
     advice: list[str] = msgspec.field(default_factory=list)
 
 
+class Drawn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A picture that was drawn: its seed, its score (0 to 100), and why it was not taken, if so."""
+
+    seed: int
+    score: float
+    faults: list[str] = msgspec.field(default_factory=list)
+
+
 class PortraitOutcome(_Typed, frozen=True, tag="portrait"):
-    """The picture that was made, in pixels. `source` says in words where it comes from."""
+    """The picture that was made, in pixels. `source` says in words where it comes from.
+
+    `score` (0 to 100) is how fit it is for lip-sync, `advice` what would make it better. `drawn` are the
+    pictures of engines that draw, as `portrait`, `portrait-2` and so on, the best first; behind them those
+    that were not taken.
+    """
 
     width: int
     height: int
     source: str = ""
+    score: float = 0.0
+    advice: list[str] = msgspec.field(default_factory=list)
+    drawn: list[Drawn] = msgspec.field(default_factory=list)
 
 
 class FaceOutcome(_Typed, frozen=True, tag="face"):
-    """The face that was measured: its box (left, top, right, bottom) in pixels, its yaw in degrees."""
+    """The face that was measured: its box (left, top, right, bottom) in pixels; how far it is turned to the
+    picture's right (yaw), raised (pitch) and tilted clockwise (roll), in degrees.
+
+    `score` (0 to 100) and `findings` are of its fitness for lip-sync. Where none could be chosen, the box
+    is all zeros and the findings say why.
+    """
 
     box: tuple[float, float, float, float]
     yaw: float
     faces: int
+    pitch: float = 0.0
+    roll: float = 0.0
+    score: float = 0.0
+    findings: list[Finding] = msgspec.field(default_factory=list)
+
+
+class TrackOutcome(_Typed, frozen=True, tag="track"):
+    """A face followed through frames: in how many it was seen, and how many scenes there are."""
+
+    frames: int
+    seen: int
+    scenes: int
 
 
 class LipsyncOutcome(_Typed, frozen=True, tag="lipsync"):
@@ -138,5 +262,5 @@ class LipsyncOutcome(_Typed, frozen=True, tag="lipsync"):
     driver: str
 
 
-Params = SpeechParams | PortraitParams | FaceParams | LipsyncParams
-Outcome = SpeechOutcome | PortraitOutcome | FaceOutcome | LipsyncOutcome
+Params = SpeechParams | PortraitParams | FaceParams | TrackParams | LipsyncParams
+Outcome = SpeechOutcome | PortraitOutcome | FaceOutcome | TrackOutcome | LipsyncOutcome

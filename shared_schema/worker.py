@@ -215,6 +215,7 @@ def describe(engine: type[Engine]) -> EngineInfo:
         ignores=list(engine.ignores),
         host=engine.host,
         gpu=engine.gpu,
+        gpu_by_parts=engine.gpu_by_parts,
     )
 
 

@@ -104,7 +104,7 @@ class Arbiter:
     async def hold(self, worker: str, engine: EngineInfo, job: str = "") -> AsyncIterator[Holding]:
         """A worker with the device that this engine needs, as `Keeper.hold`; at once where it needs none."""
         leased = self._placement.of(worker)
-        memory = _stated(engine, leased.device)
+        memory = _stated(engine, leased)
         if memory is None:
             handle, _ = await self.supervisor.worker(worker)
             yield Holding(handle)
@@ -114,8 +114,10 @@ class Arbiter:
                 yield holding
 
 
-def _stated(engine: EngineInfo, device: Device) -> Memory | None:
+def _stated(engine: EngineInfo, leased: Leased) -> Memory | None:
     """What an engine states of this kind of memory; None where it states that it takes none."""
-    if device.is_host:
+    if leased.device.is_host:
         return engine.host if engine.host.peak else None
+    if leased.settings.profile.by_parts and engine.gpu_by_parts is not None:
+        return engine.gpu_by_parts
     return engine.gpu
