@@ -42,7 +42,6 @@ KINDS = {
     "test": "requirements-test.lock",
     "neural": "requirements-neural.lock",
     "neural-test": "requirements-neural-test.lock",
-    "torch": "requirements-torch.lock",
     "dev": "requirements-dev.lock",
 }
 """What an environment may hold. Every other kind holds the base too."""

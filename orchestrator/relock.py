@@ -1,6 +1,6 @@
 """Writes the locks anew from each `pyproject.toml`, or says which have moved away from theirs.
 
-    neural or dev ──constrains──> base ──constrains──> test ──constrains──> torch
+    neural or dev ──constrains──> base ──constrains──> test ──constrains──> neural-test
 
 So the base is a subset of each larger lock, with the same versions. Standard library only and Python
 3.9: the bootstrap uses it before any environment exists.
@@ -28,7 +28,7 @@ _ORDER = {
     "orchestrator": ("dev", "base"),
     "tts": ("neural", "base", "test", "neural-test"),
     "tts-fork": ("neural", "base", "test", "neural-test"),
-    "vision": ("neural", "base", "test", "torch"),
+    "vision": ("neural", "base", "test", "neural-test"),
     "lipsync": ("neural", "base", "test"),
 }
 """Each lock is compiled under the ones before it; but see `_constraints`."""
@@ -89,7 +89,7 @@ def _compile(
             "--generate-hashes", "--no-annotate", "--no-header",
             "--no-emit-index-url", "--no-emit-find-links",
             *_extras(kind),
-            *_constraints(kind, written),
+            *_constraints(environment.name, kind, written),
             *(["--upgrade"] if upgrade else []),
             "--output-file", str(output),
             purpose=f"resolve the {kind} lock of the {environment.name} environment",
@@ -105,10 +105,12 @@ def _extras(kind: str) -> list[str]:
     return [] if kind == "base" else [part for extra in kind.split("-") for part in ("--extra", extra)]
 
 
-def _constraints(kind: str, written: list[Path]) -> list[str]:
-    # The neural lock names CUDA's packages for some future Pythons apart. As a constraint on torch's lock,
-    # that has uv resolve for those Pythons too, and there are no wheels for them.
-    locks = [lock for lock in written if kind != "torch" or lock.name != KINDS["neural"]]
+def _constraints(name: str, kind: str, written: list[Path]) -> list[str]:
+    # Vision's neural lock names CUDA's packages for some Pythons and machines apart. As a constraint on
+    # another lock with torch, that has uv resolve for those too, and there are no wheels for them. So that
+    # lock's versions are the other's as long as its own are kept; a test compares them.
+    apart = (name, kind) == ("vision", "neural-test")
+    locks = [lock for lock in written if not apart or lock.name != KINDS["neural"]]
     return [argument for lock in locks for argument in ("--constraint", str(lock))]
 
 

@@ -19,6 +19,6 @@ def main() -> None:
 def with_torch() -> Environment | None:
     """The picture worker's, where it has the neural packages; else that of the nox session."""
     own = ENVIRONMENTS["vision"]
-    tested = own.elsewhere(ROOT / ".nox" / "vision-torch")
-    candidates = ((own, "neural"), (own, "torch"), (tested, "torch"))
+    tested = own.elsewhere(ROOT / ".nox" / "vision-neural-test")
+    candidates = ((own, "neural"), (tested, "neural-test"))
     return next((environment for environment, kind in candidates if environment.is_ready(kind)), None)

@@ -69,6 +69,12 @@ def test_the_base_is_part_of_every_lock_with_the_same_versions(environment: Envi
     assert pins(environment.lock("base")) <= pins(environment.lock(kind))
 
 
+@pytest.mark.parametrize("name", [name for name in ENVIRONMENTS if f"{name}-neural-test" in LOCKS])
+def test_neural_engines_are_tested_with_the_versions_that_users_get(name: str) -> None:
+    environment = ENVIRONMENTS[name]
+    assert pins(environment.lock("neural")) <= pins(environment.lock("neural-test"))
+
+
 @every_lock
 def test_only_one_opencv_is_installed(environment: Environment, kind: str) -> None:
     """All of its wheels write the same folder."""
