@@ -23,7 +23,7 @@ from typing import ClassVar
 
 import msgspec
 
-from shared_schema.errors import Cancelled, InputError
+from shared_schema.errors import Cancelled, EngineUnavailable, InputError
 from shared_schema.messages import Artifact, FileRef, Memory, Profile, Task
 from shared_schema.stages import Outcome, Stage
 
@@ -92,6 +92,10 @@ class Engine(ABC):
 
     def unload(self) -> None:  # noqa: B027 - as above
         """Forget the weights, here and on the device. The instance is not used again."""
+
+    def not_loaded(self) -> EngineUnavailable:
+        """The error for a task that comes before `load`."""
+        return EngineUnavailable(f"The {self.name} engine is not loaded.", "Load it before a task.")
 
 
 class Context:

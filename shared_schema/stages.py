@@ -32,7 +32,7 @@ __all__ = [
     "Params",
     "PortraitOutcome",
     "PortraitParams",
-    "Sampler",
+    "Scheduler",
     "SpeechOutcome",
     "SpeechParams",
     "Stage",
@@ -71,7 +71,7 @@ class Style(StrEnum):
     NONE = "none"
 
 
-class Sampler(StrEnum):
+class Scheduler(StrEnum):
     """How noise becomes a picture, by the names that people know; `auto` is the checkpoint's own."""
 
     AUTO = "auto"
@@ -134,7 +134,7 @@ class Drawing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     style: Style = Style.PORTRAIT
     steps: Annotated[int, msgspec.Meta(ge=1, le=200)] | None = None
     guidance: Annotated[float, msgspec.Meta(ge=0.0, le=30.0)] | None = None
-    sampler: Sampler = Sampler.AUTO
+    scheduler: Scheduler = Scheduler.AUTO
     strength: Annotated[float, msgspec.Meta(ge=0.05, le=1.0)] = 0.5
     count: Annotated[int, msgspec.Meta(ge=1, le=16)] = 1
     tries: Annotated[int, msgspec.Meta(ge=1, le=32)] = 4

@@ -44,7 +44,7 @@ from shared_schema.stages import (
     Outcome,
     PortraitOutcome,
     PortraitParams,
-    Sampler,
+    Scheduler,
     SpeechOutcome,
     SpeechParams,
     Stage,
@@ -61,7 +61,7 @@ PNG = FileRef("parts/portrait.png", "c" * 64, 350_000)
 
 HOW = SpeechParams("en-gb", 1.25, "heart", 0.7, stream=True)
 DRAW = Drawing(
-    "blurry", Style.STUDIO, 30, 6.5, Sampler.DPMPP_KARRAS, 0.4, 3, 5, "/m/a.safetensors", refine=True,
+    "blurry", Style.STUDIO, 30, 6.5, Scheduler.DPMPP_KARRAS, 0.4, 3, 5, "/m/a.safetensors", refine=True,
     lora_scales=[0.8, -1.0], preview=True,
 )  # fmt: skip
 SPEAK = Task("job1-tts", 1, Stage.SPEECH, "hibari", "/jobs/1", {"text": TEXT}, HOW, 7)
@@ -78,7 +78,8 @@ MEASURE = Task(
     "job1-face", 1, Stage.FACE, "mediapipe", "/jobs/1", {"portrait": PNG}, FaceParams(None, check=True)
 )
 FOLLOW = Task(
-    "job1-track", 1, Stage.FACE, "mediapipe-track", "/jobs/1", {"frames": NPY}, TrackParams(30000, 1001, 1, smooth=False)
+    "job1-track", 1, Stage.FACE, "mediapipe-track", "/jobs/1", {"frames": NPY},
+    TrackParams(30000, 1001, 1, smooth=False),
 )  # fmt: skip
 ANIMATE = Task(
     "job1-lipsync",

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 from shared_schema.engine import Context
 from shared_schema.errors import InputError
+from shared_schema.fetched import FetchedEngine
 from shared_schema.messages import Memory, Task
 from shared_schema.packages import version_with
 from shared_schema.stages import SpeechOutcome
-from tts_worker.engines.base import FetchedEngine
+from tts_worker.engines.base import SpeechEngine
 from tts_worker.speakers import speaker_named
 
 if TYPE_CHECKING:
@@ -28,11 +29,12 @@ FIRST = {AMERICAN: "af_heart", BRITISH: "bf_emma"}
 """The voices that its authors grade best in each accent."""
 
 
-class KokoroEngine(FetchedEngine["Network"]):
+class KokoroEngine(SpeechEngine, FetchedEngine["Network"]):
     """American and British English in voices of its own; it cannot take on another."""
 
     name: ClassVar[str] = "kokoro"
     weights: ClassVar[str] = "kokoro"
+    environment: ClassVar[str] = "tts"
     packages: ClassVar[tuple[str, ...]] = ("hibari-tts", "onnxruntime", "pocketsphinx", "scipy", "numpy")
     version: ClassVar[str] = version_with("1", packages)
     summary: ClassVar[str] = "Kokoro-82M: American and British voices of its own, on the CPU"

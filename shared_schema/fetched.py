@@ -1,0 +1,61 @@
+"""Engines whose weights `avatar models` brings: whether they are here, and reading them."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from pathlib import Path
+from typing import ClassVar, Generic, TypeVar
+
+from shared_schema.engine import Availability, Engine
+from shared_schema.errors import EngineUnavailable
+from shared_schema.packages import availability_of
+from shared_schema.weights import availability_of_weights, find
+
+__all__ = ["FetchedEngine"]
+
+Network = TypeVar("Network")
+
+
+class FetchedEngine(Engine, Generic[Network]):
+    """Base of engines whose weights are fetched: the model `weights` of the manifest.
+
+    `packages` must be installed in `environment`; `option` is what its `sync` needs to bring them.
+    """
+
+    weights: ClassVar[str]
+    packages: ClassVar[tuple[str, ...]]
+    environment: ClassVar[str]
+    option: ClassVar[str] = ""
+
+    def __init__(self) -> None:
+        self._loaded: Network | None = None
+
+    @classmethod
+    def availability(cls) -> Availability:
+        """Ready where packages and weights are there, and the licence, if it asks for that, was accepted."""
+        installed = availability_of(cls.packages, cls.environment, cls.option)
+        return availability_of_weights(cls.weights) if installed.ready else installed
+
+    @property
+    def network(self) -> Network:
+        """What was loaded. EngineUnavailable where nothing was."""
+        if self._loaded is None:
+            raise self.not_loaded()
+        return self._loaded
+
+    def load(self) -> None:
+        """Read the weights onto the host. EngineUnavailable where they are gone, WeightsError if damaged."""
+        folder = find(self.weights)
+        if folder is None:
+            raise EngineUnavailable(
+                f"The weights {self.weights} are gone.", f"Run `avatar models fetch {self.weights}`."
+            )
+        self._loaded = self.read(folder)
+
+    @abstractmethod
+    def read(self, folder: Path) -> Network:
+        """Read the weights in a folder. WeightsError where they are damaged or do not fit."""
+
+    def unload(self) -> None:
+        """Forget the weights."""
+        self._loaded = None
