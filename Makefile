@@ -14,8 +14,9 @@ bootstrap = $(find_python); "$$python" -m orchestrator.bootstrap
 
 # What the user gives reaches the shell by way of the environment and unexpanded, so that quotes,
 # dollars and spaces in a text stay what they are.
-OPTIONS := TEXT=--text TEXT_FILE=--text-file PORTRAIT=--portrait VOICE=--voice OUT=--output \
-	TTS=--tts SPEAKER=--speaker LANGUAGE=--language SPEED=--speed SEED=--seed FPS=--fps SIZE=--size ASPECT=--aspect FACE=--face
+OPTIONS := TEXT=--text TEXT_FILE=--text-file PORTRAIT=--portrait PROMPT=--prompt VOICE=--voice OUT=--output \
+	TTS=--tts SPEAKER=--speaker LANGUAGE=--language SPEED=--speed SEED=--seed FPS=--fps SIZE=--size ASPECT=--aspect FACE=--face \
+	BACKGROUND=--background
 variable = $(firstword $(subst =, ,$(1)))
 flag = $(lastword $(subst =, ,$(1)))
 # Only what stands on make's command line: LANGUAGE and the like are also variables of the system.
@@ -31,7 +32,7 @@ help: ## Say what there is
 		printf '%-17s%s\n' "$$command" "$$words"; done
 	@echo
 	@echo '  make run TEXT="Good morning." PORTRAIT=me.jpg VOICE=me.wav OUT=morning.mp4'
-	@echo '  Further: TEXT_FILE TTS SPEAKER LANGUAGE SPEED SEED FPS SIZE ASPECT FACE, and FORCE=1 to overwrite OUT.'
+	@echo '  Further: TEXT_FILE PROMPT TTS SPEAKER LANGUAGE SPEED SEED FPS SIZE ASPECT FACE BACKGROUND, FORCE=1 to overwrite OUT.'
 
 run: setup ## Make a video: the sample portrait speaks the sample text, or what you give
 	@set -- $(if $(FORCE),--force); \
@@ -59,10 +60,10 @@ lock: ## Renew the locks after a change of a pyproject.toml (UPGRADE=1: to the n
 bench: setup ## Measure; prints medians and ratios
 	@.venv/bin/python -m tests.bench
 
-bench-gpu: setup ## Measure how fast weights move to a GPU and back
+bench-gpu: setup ## Measure on a GPU: how fast weights move there, voices, pictures
 	@$(bootstrap) sync orchestrator --kind dev
 	@.venv/bin/nox --sessions torch --install-only
-	@.venv/bin/python -m tests.bench handover soak voices
+	@.venv/bin/python -m tests.bench handover soak voices pictures
 
 clean: ## Remove the environments and caches; videos stay
 	rm -rf .venv envs/*/.venv .nox .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -18,17 +19,21 @@ if TYPE_CHECKING:
     from shared_schema.messages import FileRef
 
 __all__ = [
+    "BACKGROUND",
     "FRAME_RATE",
     "SEED",
+    "BackgroundType",
+    "Decorator",
     "FrameRateType",
     "accept_license",
-    "add_voices",
+    "add_several",
     "common",
     "engine",
     "file_path",
     "picture",
     "read_text",
     "speech",
+    "together",
     "video",
 ]
 
@@ -58,13 +63,55 @@ class FrameRateType(click.ParamType[Fraction]):
         return rate
 
 
+_COLOURS = {
+    "black": "#000000",
+    "blue": "#0000ff",
+    "gray": "#808080",
+    "green": "#008000",
+    "grey": "#808080",
+    "lime": "#00ff00",
+    "navy": "#000080",
+    "red": "#ff0000",
+    "silver": "#c0c0c0",
+    "white": "#ffffff",
+}
+"""Some of the names of CSS Color 4, 6.1: "green" is the dark one, the green of a green screen is "lime"."""
+
+
+class BackgroundType(click.ParamType[str]):
+    """What stands behind the person: "keep", "blur", or a colour as "#rrggbb", "#rgb" or one of a few names.
+
+    It becomes lower case, a colour "#rrggbb".
+    """
+
+    name = "background"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Parse; fails with a usage error for what is none of them."""
+        word = str(value).strip().lower()
+        if word in {"keep", "blur"}:
+            return word
+        colour = _COLOURS.get(word, word)
+        if short := re.fullmatch("#([0-9a-f])([0-9a-f])([0-9a-f])", colour):
+            colour = "#" + "".join(2 * digit for digit in short.groups())
+        if not re.fullmatch("#[0-9a-f]{6}", colour):
+            names = ", ".join(_COLOURS)
+            self.fail(
+                f"{value!r} is not keep, blur, a colour such as #00ff00, or one of {names}.", param, ctx
+            )
+        return colour
+
+
+BACKGROUND = BackgroundType()
 FRAME_RATE = FrameRateType()
 SEED = click.IntRange(0, 2**63 - 1)
 
 file_path = click.Path(path_type=Path)
 
 
-def _all(*options: Decorator) -> Decorator:
+def together(*options: Decorator) -> Decorator:
+    """One decorator for several options, shown in this order."""
+
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         for option in reversed(options):
             function = option(function)
@@ -79,7 +126,7 @@ def engine(flag: str, name: str, stage: str, *, envvar: str | None = None) -> De
     return click.option(flag, name, metavar="ENGINE", envvar=envvar, help=words)
 
 
-speech = _all(
+speech = together(
     click.option("--text", help="What to say."),
     click.option(
         "--text-file", type=file_path, metavar="FILE", help="Read it from a UTF-8 file; - is stdin."
@@ -109,11 +156,11 @@ accept_license = click.option(
     "--accept-license", "accepted", multiple=True, metavar="NAME", help="Accept the terms of these weights."
 )
 
-picture = _all(
+picture = together(
     click.option(
         "--size",
         type=click.IntRange(limits.MIN_SIZE, limits.MAX_SIZE),
-        help="Short side of the picture in pixels. [default: the photo's own, at most 512]",
+        help="Short side of the picture in pixels. [default: 512, or less for a small photo]",
     ),
     click.option(
         "--aspect",
@@ -123,15 +170,23 @@ picture = _all(
         help="Shape of the picture, cut around the face.",
     ),
     click.option("--face", type=click.IntRange(1, 64), metavar="N", help="Which face, from the left."),
+    click.option(
+        "--background",
+        type=BACKGROUND,
+        default="keep",
+        show_default=True,
+        metavar="COLOUR",
+        help="keep, blur, or a colour to set behind the person: white, or #00ff00.",
+    ),
 )
 
-video = _all(
+video = together(
     click.option("--fps", type=FRAME_RATE, default="25", show_default=True, help="Frames a second."),
     click.option("--no-blink", is_flag=True, help="Keep the eyes open."),
     click.option("--no-sway", is_flag=True, help="Keep the head still."),
 )
 
-common = _all(
+common = together(
     click.option("--seed", type=SEED, default=0, show_default=True, help="Same seed, same result."),
     click.option("--force", is_flag=True, help="Overwrite the output."),
     click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, and nothing else."),
@@ -139,10 +194,10 @@ common = _all(
 )
 
 
-def add_voices(job: Job, voices: Sequence[Path]) -> dict[str, FileRef]:
-    """Copy recordings of a voice into a job: roles voice, voice-2 and so on."""
-    roles = ["voice", *(f"voice-{number}" for number in range(2, len(voices) + 1))]
-    return {role: job.add_file(role, path) for role, path in zip(roles, voices, strict=False)}
+def add_several(job: Job, role: str, paths: Sequence[Path]) -> dict[str, FileRef]:
+    """Copy the files of a role that may have several into a job: role, role-2 and so on."""
+    roles = [role, *(f"{role}-{number}" for number in range(2, len(paths) + 1))]
+    return {name: job.add_file(name, path) for name, path in zip(roles, paths, strict=False)}
 
 
 def read_text(text: str | None, text_file: Path | None) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
-from shared_schema.stages import Aspect, FaceParams, LipsyncParams, PortraitParams, SpeechParams
+from orchestrator.cli.drawing import drawing_of
+from shared_schema.stages import Aspect, Drawing, FaceParams, LipsyncParams, PortraitParams, SpeechParams
 
 __all__ = ["face_params", "lipsync_params", "portrait_params", "speech_params"]
 
@@ -22,8 +23,9 @@ def speech_params(given: dict[str, Any]) -> SpeechParams:
 
 
 def portrait_params(given: dict[str, Any]) -> PortraitParams:
-    """From `options.picture`."""
-    return PortraitParams(given["size"], Aspect(given["aspect"]), given["face"])
+    """From `options.picture` and, where they are among the options, `drawing`'s."""
+    drawing = drawing_of(given) if "prompt" in given else Drawing()
+    return PortraitParams(given["size"], Aspect(given["aspect"]), given["face"], given["background"], drawing)
 
 
 def face_params(given: dict[str, Any]) -> FaceParams:

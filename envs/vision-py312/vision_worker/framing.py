@@ -9,10 +9,16 @@ from shared_schema.errors import PhotoError
 from shared_schema.stages import Aspect
 from vision_worker.face import Box
 
-__all__ = ["DEFAULT_SIZE", "Frame", "frame"]
+__all__ = ["DEFAULT_SIZE", "MAX_ENLARGEMENT", "Frame", "frame"]
 
 DEFAULT_SIZE: Final = 512
-"""Short side of the output in pixels where the user names none, unless the picture has less."""
+"""Short side of the output in pixels where the user names none, unless the picture has too few for it."""
+
+MAX_ENLARGEMENT: Final = 2.0
+"""How many times larger a part cut out of a picture is shown unasked, so that lip-sync has enough of a face
+to work on: at 512 pixels a face is 100 to 140 wide. Beyond that only blur is added. A whole picture is shown
+at most as large as it is.
+"""
 
 MAX_RATIO: Final = 4.0
 """Longest by shortest side of a picture that is kept whole."""
@@ -55,9 +61,9 @@ def frame(box: Box, eye_level: float, picture: tuple[int, int], aspect: Aspect, 
     """The frame around a face in a picture of (width, height).
 
     `box` is the face in pixels, `eye_level` the height of its eyes; `size` the short side to show, in pixels,
-    rounded down to an even number; None shows the frame's own, at most `DEFAULT_SIZE`. `Aspect.PHOTO` keeps
-    the picture whole, but for a last row or column of an odd number of them. Elsewhere the frame reaches
-    beyond the picture only where a picture of that shape could not hold the whole face.
+    rounded down to an even number. None shows `DEFAULT_SIZE`, or as much as `MAX_ENLARGEMENT` gives.
+    `Aspect.PHOTO` keeps the picture whole, but for a last row or column of an odd number of them. Elsewhere
+    the frame reaches beyond the picture only where a picture of that shape could not hold the whole face.
 
     Raises PhotoError for a picture that is too long and narrow to keep whole.
     """
@@ -69,7 +75,13 @@ def frame(box: Box, eye_level: float, picture: tuple[int, int], aspect: Aspect, 
         keep = _keep(box, picture, _BARE)
     left = _place((box[0] + box[2]) / 2 - width / 2, width, (keep[0], keep[2]), picture[0])
     top = _place(eye_level - _EYE_LEVEL * height, height, (keep[1], keep[3]), picture[1])
-    return Frame(left, top, width, height, *_shown(width, height, _RATIO[aspect], size))
+    return Frame(
+        left,
+        top,
+        width,
+        height,
+        *_shown(width, height, _RATIO[aspect], size or _default(width, height, MAX_ENLARGEMENT)),
+    )
 
 
 def _whole(picture: tuple[int, int], size: int | None) -> Frame:
@@ -79,7 +91,9 @@ def _whole(picture: tuple[int, int], size: int | None) -> Frame:
             f"The picture, {picture[0]} x {picture[1]}, is too long and narrow for a video.",
             "Choose a part of it with `--aspect 16:9`, `9:16` or `1:1`.",
         )
-    return Frame(0, 0, width, height, *_shown(width, height, width / height, size))
+    return Frame(
+        0, 0, width, height, *_shown(width, height, width / height, size or _default(width, height, 1))
+    )
 
 
 def _keep(box: Box, picture: tuple[int, int], share: float) -> Box:
@@ -119,9 +133,12 @@ def _place(ideal: float, length: int, keep: tuple[float, float], picture: int) -
     return round(min(max(place, low), high))
 
 
-def _shown(width: int, height: int, ratio: float, size: int | None) -> tuple[int, int]:
-    short = min(width, height)
-    wanted = _even(min(DEFAULT_SIZE, short) if size is None else size)
+def _default(width: int, height: int, enlargement: float) -> int:
+    return min(DEFAULT_SIZE, int(enlargement * min(width, height)))
+
+
+def _shown(width: int, height: int, ratio: float, size: int) -> tuple[int, int]:
+    short, wanted = min(width, height), _even(size)
     if wanted == short:
         return width, height
     long = _nearest_even(wanted * max(ratio, 1 / ratio))

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
 from vision_worker.canvas import paint
 from vision_worker.framing import Frame
 from vision_worker.images import Pixels
+
+
+def likeness(one: Pixels, other: Pixels) -> float:
+    """Peak signal-to-noise ratio in dB."""
+    return float(10 * np.log10(255**2 / np.square(one.astype(float) - other).mean()))
 
 
 def test_a_frame_of_the_same_size_is_cut_out_unchanged(pixels: Pixels) -> None:
@@ -20,6 +26,16 @@ def test_a_scaled_frame_shows_the_same(pixels: Pixels, size: tuple[int, int]) ->
     assert shown.shape == (size[1], size[0], 3)
     mean = pixels[50:150, 100:300].mean(axis=(0, 1))
     assert np.abs(shown.mean(axis=(0, 1)) - mean).max() < 1
+
+
+@pytest.mark.parametrize(("small", "gain"), [(160, 1.0), (120, 0.2)])
+def test_enlarging_brings_back_more_than_lanczos_alone(pixels: Pixels, small: int, gain: float) -> None:
+    """The head, 240 pixels high, made small and enlarged again by 1.5 and by 2; `gain` in dB."""
+    original = pixels[10:250, 100:340]
+    reduced = np.asarray(cv2.resize(original, (small, small), interpolation=cv2.INTER_AREA), np.uint8)
+    plain = np.asarray(cv2.resize(reduced, (240, 240), interpolation=cv2.INTER_LANCZOS4), np.uint8)
+    shown = paint(reduced, Frame(0, 0, small, small, 240, 240))
+    assert likeness(shown, original) > likeness(plain, original) + gain
 
 
 def test_fine_stripes_do_not_turn_into_coarse_ones() -> None:

@@ -11,7 +11,7 @@ import pytest
 from shared_schema.errors import PhotoError
 from shared_schema.stages import Aspect
 from vision_worker.face import Box
-from vision_worker.framing import DEFAULT_SIZE, Frame, frame
+from vision_worker.framing import DEFAULT_SIZE, MAX_ENLARGEMENT, Frame, frame
 
 RATIOS = {Aspect.SQUARE: 1.0, Aspect.WIDE: 16 / 9, Aspect.TALL: 9 / 16}
 CROPS = sorted(RATIOS)
@@ -48,7 +48,8 @@ def test_what_is_shown_is_even_and_of_the_right_shape(aspect: Aspect) -> None:
         if size is not None:
             assert min(width, height) == size // 2 * 2
         else:
-            assert min(width, height) == min(DEFAULT_SIZE, chosen.width, chosen.height)
+            assert min(width, height) == min(DEFAULT_SIZE, 2 * min(chosen.width, chosen.height))
+            assert chosen.scale <= MAX_ENLARGEMENT * 1.015
         assert chosen.shown_height / chosen.height == pytest.approx(chosen.scale, rel=0.015)
 
 
@@ -88,10 +89,18 @@ def test_near_the_edge_the_frame_is_moved_not_shrunk() -> None:
     assert (corner.width, corner.height) == (middle.width, middle.height)
 
 
-def test_a_small_frame_is_shown_pixel_for_pixel() -> None:
+def test_a_small_part_is_enlarged_to_what_lip_sync_wants() -> None:
     chosen = frame((200, 100, 280, 200), 140, (640, 480), Aspect.SQUARE, None)
-    assert (chosen.shown_width, chosen.shown_height) == (chosen.width, chosen.height) == (360, 360)
-    assert chosen.scale == 1
+    assert (chosen.width, chosen.height) == (360, 360)
+    assert (chosen.shown_width, chosen.shown_height) == (512, 512)
+
+
+def test_a_very_small_part_is_enlarged_to_twice_its_size_and_no_more() -> None:
+    chosen = frame((200, 100, 264, 164), 126, (640, 480), Aspect.SQUARE, None)
+    assert (chosen.width, chosen.height) == (230, 230)
+    assert (chosen.shown_width, chosen.shown_height) == (460, 460)
+    asked = frame((200, 100, 264, 164), 126, (640, 480), Aspect.SQUARE, 720)
+    assert (asked.shown_width, asked.shown_height) == (720, 720)
 
 
 def test_the_photos_own_shape_keeps_the_whole_picture() -> None:

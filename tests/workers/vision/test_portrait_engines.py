@@ -64,7 +64,20 @@ def test_the_whole_photo_is_kept_pixel_for_pixel_where_nothing_else_was_asked(
     run = run_engine(photo, PortraitParams(), photo=PORTRAIT)
     with Image.open(run.files["portrait"]) as written:
         assert np.array_equal(np.asarray(written), np.asarray(portrait))
-    assert run.outcome == PortraitOutcome(512, 512, "your photo, 512 x 512")
+    outcome = run.outcome
+    assert (outcome.width, outcome.height, outcome.source) == (512, 512, "your photo, 512 x 512")
+
+
+def test_a_photo_is_scored_and_what_would_better_it_is_said_but_not_of_the_sample(
+    photo: PhotoEngine, run_engine: RunEngine
+) -> None:
+    users = run_engine(photo, PortraitParams(), photo=PORTRAIT).outcome
+    assert 20 < users.score < 100
+    assert any("mouth is open" in words for words in users.advice)
+    sample = SampleEngine()
+    ours = run_engine(sample, PortraitParams()).outcome
+    sample.unload()
+    assert (ours.score, ours.advice) == (users.score, [])
 
 
 def test_the_same_photo_gives_the_same_files(photo: PhotoEngine, run_engine: RunEngine) -> None:

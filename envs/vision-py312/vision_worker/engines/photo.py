@@ -20,6 +20,8 @@ class PortraitEngine(FaceEngine):
 
     stage = Stage.PORTRAIT
     source: ClassVar[str]
+    advises: ClassVar[bool] = True
+    """Whether the user could take a better picture."""
 
     @abstractmethod
     def picture(self, context: Context) -> Path:
@@ -31,7 +33,15 @@ class PortraitEngine(FaceEngine):
 
         if not isinstance(task.params, PortraitParams):
             raise InputError(f"The {self.name} engine takes portrait parameters.")
-        return make_portrait(self.finder, self.picture(context), task.params, context, source=self.source)
+        return make_portrait(
+            self.finder,
+            self.segmenter,
+            self.picture(context),
+            task.params,
+            context,
+            source=self.source,
+            advise=self.advises,
+        )
 
 
 class PhotoEngine(PortraitEngine):
@@ -40,6 +50,7 @@ class PhotoEngine(PortraitEngine):
     name = "photo"
     summary = "your photo, framed around the face"
     needs = ("photo",)
+    ignores = ("prompt", "lora")
     source = "your photo"
 
     def picture(self, context: Context) -> Path:

@@ -17,9 +17,12 @@ class SampleEngine(PortraitEngine):
     """The astronaut Eileen Collins; source and licence stand in `samples/SOURCES.md`."""
 
     name = "sample"
+    ignores = ("prompt", "lora")
     summary = "the sample portrait: the astronaut Eileen Collins (NASA, public domain)"
+    advises = False
     source = "sample portrait of Eileen Collins (NASA)"
-    host: ClassVar[Memory] = Memory(peak=275_000_000, context=275_000_000)  # measured: 213 MB
+    # Measured: 187 MB as it is, 294 MB at 3840 x 2160, 374 MB with another background there; 163 MB remain.
+    host: ClassVar[Memory] = Memory(peak=450_000_000, context=275_000_000)
 
     def picture(self, context: Context) -> Path:  # noqa: ARG002 - the same for every task
         """The picture in the package."""
