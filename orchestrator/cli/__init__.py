@@ -15,6 +15,7 @@ from orchestrator.cli.config import config
 from orchestrator.cli.envs import envs
 from orchestrator.cli.models import models
 from orchestrator.cli.plan import plan
+from orchestrator.cli.portraits import portraits
 from orchestrator.cli.run import run
 from orchestrator.cli.stage import stage
 from orchestrator.cli.status import status
@@ -33,6 +34,7 @@ def avatar() -> None:
 
 avatar.add_command(run)
 avatar.add_command(stage)
+avatar.add_command(portraits)
 avatar.add_command(worker)
 avatar.add_command(status)
 avatar.add_command(trace)

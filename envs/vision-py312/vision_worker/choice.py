@@ -9,7 +9,15 @@ from shared_schema.errors import FaceError
 from vision_worker.face import Face
 from vision_worker.faces import MIN_RELATIVE_WIDTH, MIN_WIDTH
 
-__all__ = ["MAX_YAW", "choose", "require_animatable", "subjects"]
+__all__ = [
+    "MAX_YAW",
+    "choose",
+    "overhang",
+    "require_animatable",
+    "require_frontal",
+    "require_whole",
+    "subjects",
+]
 
 MAX_YAW: Final = 25.0
 """Degrees that a head may be turned to the side: beyond, the far half of the mouth is hardly seen."""
@@ -52,6 +60,33 @@ def choose(faces: Sequence[Face], number: int | None) -> Face:
 
 def require_animatable(face: Face, width: int, height: int) -> None:
     """FaceError where the face is cut by the edge of the picture of this size, or turned too far."""
+    require_whole(face, width, height)
+    require_frontal(face)
+
+
+def require_whole(face: Face, width: int, height: int) -> None:
+    """FaceError where the face is cut by the edge of the picture of this size."""
+    edge, share = overhang(face, width, height)
+    if share > 1:
+        raise FaceError(
+            f"The face is cut off at the {edge} edge of the picture.",
+            "Use a photo that shows the whole face.",
+        )
+
+
+def require_frontal(face: Face) -> None:
+    """FaceError where the face is turned too far to the side."""
+    if abs(face.yaw) > MAX_YAW:
+        side = "right" if face.yaw > 0 else "left"
+        raise FaceError(
+            f"The face is turned {abs(face.yaw):.0f} degrees to the picture's {side};"
+            f" at most {MAX_YAW:.0f} can be animated.",
+            "Use a photo of the person looking at the camera.",
+        )
+
+
+def overhang(face: Face, width: int, height: int) -> tuple[str, float]:
+    """The edge that the face reaches beyond most, and how far: 0 touches it, 1 is all that it may."""
     left, top, right, bottom = face.box
     beyond = {
         "left": -left / _OUTSIDE,
@@ -60,15 +95,4 @@ def require_animatable(face: Face, width: int, height: int) -> None:
         "bottom": (bottom - height) / _OUTSIDE,
     }
     edge = max(beyond, key=lambda name: beyond[name])
-    if beyond[edge] > face.width:
-        raise FaceError(
-            f"The face is cut off at the {edge} edge of the picture.",
-            "Use a photo that shows the whole face.",
-        )
-    if abs(face.yaw) > MAX_YAW:
-        side = "right" if face.yaw > 0 else "left"
-        raise FaceError(
-            f"The face is turned {abs(face.yaw):.0f} degrees to the picture's {side};"
-            f" at most {MAX_YAW:.0f} can be animated.",
-            "Use a photo of the person looking at the camera.",
-        )
+    return edge, beyond[edge] / face.width

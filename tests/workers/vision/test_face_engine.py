@@ -12,8 +12,10 @@ from PIL import Image
 
 from shared_schema.errors import FaceError, InputError
 from shared_schema.records import read_face
-from shared_schema.stages import FaceOutcome, FaceParams, PortraitParams
+from shared_schema.stages import FaceOutcome, FaceParams, PortraitParams, Verdict
+from tests.workers.vision import spoiled
 from vision_worker.engines.mediapipe import MediaPipeEngine
+from vision_worker.engines.photo import PhotoEngine
 from vision_worker.face import Face
 from vision_worker.images import WORKING_PIXELS
 from vision_worker.samples import PORTRAIT
@@ -40,6 +42,9 @@ def test_the_outcome_tells_of_the_face_and_the_file_holds_it(
     assert outcome.faces == 1
     assert outcome.box == pytest.approx(sample_face.box)
     assert outcome.yaw == mesh.yaw == pytest.approx(sample_face.yaw, abs=0.01)
+    assert (outcome.pitch, outcome.roll) == pytest.approx(sample_face.pose[1:], abs=0.01)
+    assert 60 < outcome.score < 85
+    assert [finding.check for finding in outcome.findings][:2] == ["faces", "size"]
     assert (mesh.width, mesh.height) == (512, 512)
     assert np.abs(np.array(mesh.points) - sample_face.points).max() < 0.01
 
@@ -83,3 +88,49 @@ def test_one_of_several_is_measured_by_number(
 def test_parameters_of_another_stage_are_refused(engine: MediaPipeEngine, run_engine: RunEngine) -> None:
     with pytest.raises(InputError, match="face parameters"):
         run_engine(engine, PortraitParams(), portrait=PORTRAIT)
+
+
+def test_a_check_draws_what_was_found(engine: MediaPipeEngine, run_engine: RunEngine) -> None:
+    run = run_engine(engine, FaceParams(check=True), portrait=PORTRAIT)
+    assert set(run.files) == {"face", "annotated"}
+    assert run.outcome == run_engine(engine, FaceParams(), portrait=PORTRAIT).outcome
+    with Image.open(run.files["annotated"]) as image:
+        assert image.width >= 512
+        assert image.height > 512
+
+
+def test_with_check_an_unfit_picture_is_an_outcome_and_without_an_error(
+    engine: MediaPipeEngine, run_engine: RunEngine, crowd: Image.Image, save: Save
+) -> None:
+    for picture, faces in ((crowd, 2), (Image.fromarray(spoiled.landscape()), 0)):
+        path = save(picture, f"{faces}.png")
+        run = run_engine(engine, FaceParams(check=True), portrait=path)
+        assert set(run.files) == {"annotated"}
+        assert (run.outcome.box, run.outcome.faces, run.outcome.score) == ((0, 0, 0, 0), faces, 0)
+        (finding,) = run.outcome.findings
+        assert finding.verdict is Verdict.BAD
+        with pytest.raises(FaceError) as caught:
+            run_engine(engine, FaceParams(), portrait=path)
+        assert str(caught.value) == finding.words
+
+
+def test_an_unfit_face_is_measured_all_the_same(
+    engine: MediaPipeEngine, run_engine: RunEngine, portrait: Image.Image, save: Save, sample_face: Face
+) -> None:
+    covered = spoiled.masked(np.asarray(portrait), sample_face, np.array([150.0, 190, 215]))
+    path = save(Image.fromarray(covered), "mask.png")
+    run = run_engine(engine, FaceParams(check=True), portrait=path)
+    assert set(run.files) == {"face", "annotated"}
+    assert run.outcome.score < 20
+    assert [finding.check for finding in run.outcome.findings if finding.verdict is Verdict.BAD] == ["mouth"]
+    assert run.outcome.box == pytest.approx(sample_face.box, abs=8)
+
+
+def test_the_portrait_engine_refuses_a_covered_mouth(
+    run_engine: RunEngine, portrait: Image.Image, save: Save, sample_face: Face
+) -> None:
+    covered = spoiled.masked(np.asarray(portrait), sample_face, np.array([150.0, 190, 215]))
+    engine = PhotoEngine()
+    with pytest.raises(FaceError, match="The mouth is covered"):
+        run_engine(engine, PortraitParams(), photo=save(Image.fromarray(covered), "mask.png"))
+    engine.unload()
