@@ -45,9 +45,19 @@ def choose(stage: Stage, engines: Sequence[EngineInfo], want: Want) -> tuple[Eng
     if not any(_speaks(engine, want.language) and engine.ready for engine in candidates):
         _refuse_language(candidates, want.language)
     raise EngineUnavailable(
-        f"No {stage} engine can work: {'; '.join(passed_over)}.",
-        f"See `avatar stage {stage} --list-engines`.",
+        f"No {stage} engine can work: {'; '.join(passed_over)}.", _remedy(stage, candidates, want)
     )
+
+
+def _remedy(stage: Stage, candidates: list[EngineInfo], want: Want) -> str:
+    """What would make the first engine work that can use what there is."""
+    for engine in candidates:
+        if _missing(engine, want.inputs) or _ignored(engine, want.inputs):
+            continue
+        if not engine.ready:
+            return f"{engine.name} would: {engine.remedy}"
+        return f"Name {engine.name} to have it all the same."
+    return f"See `avatar stage {stage} --list-engines`."
 
 
 def _named(stage: Stage, candidates: list[EngineInfo], want: Want, name: str) -> EngineInfo:

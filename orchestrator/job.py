@@ -13,7 +13,15 @@ from pathlib import Path
 from orchestrator import locks
 from shared_schema import limits, paths
 from shared_schema.engine import file_reference
-from shared_schema.errors import InputError, OutputError, PhotoError, ProtocolError, RecordingError, TextError
+from shared_schema.errors import (
+    InputError,
+    OutputError,
+    PhotoError,
+    ProtocolError,
+    RecordingError,
+    TextError,
+    WeightsError,
+)
 from shared_schema.messages import FileRef, Result
 
 __all__ = ["Job", "read_text_file"]
@@ -25,6 +33,8 @@ _BOUNDS: dict[str, tuple[str, int, type[InputError]]] = {
     "voice": ("recording", limits.MAX_RECORDING_BYTES, RecordingError),
     "speech": ("recording", limits.MAX_RECORDING_BYTES, RecordingError),
     "timings": ("timings file", limits.MAX_RECORDING_BYTES, InputError),
+    "prompt": ("prompt", limits.MAX_TEXT_BYTES, TextError),
+    "lora": ("LoRA file", limits.MAX_LORA_BYTES, WeightsError),
 }
 """What a role's file is called, how large it may be, and which error tells of it."""
 
@@ -66,16 +76,17 @@ class Job(locks.LockedFolder):
                 ) from error
         return file_reference(target, self.folder)
 
-    def add_text(self, text: str) -> FileRef:
-        """Put text in, as UTF-8. TextError where it is too long."""
+    def add_text(self, text: str, role: str = "text") -> FileRef:
+        """Put text in, as UTF-8. The role's InputError where it is too long."""
+        noun, bound, error_type = _BOUNDS[role]
         data = text.encode("utf-8", errors="surrogateescape")
-        if len(data) > limits.MAX_TEXT_BYTES:
-            raise TextError(f"The text has {len(data):,} bytes; at most {limits.MAX_TEXT_BYTES:,} are taken.")
-        target = self.folder / "input-text"
+        if len(data) > bound:
+            raise error_type(f"The {noun} has {len(data):,} bytes; at most {bound:,} are taken.")
+        target = self.folder / f"input-{role}"
         try:
             target.write_bytes(data)
         except OSError as error:
-            raise OutputError(f"The text could not be written to {target}: {error.strerror}.") from error
+            raise OutputError(f"The {noun} could not be written to {target}: {error.strerror}.") from error
         return file_reference(target, self.folder)
 
     def accept(self, result: Result) -> dict[str, FileRef]:
@@ -105,7 +116,8 @@ class Job(locks.LockedFolder):
 
     def in_users_words(self, message: str) -> str:
         """A worker's sentence with the names of the user's own files in place of the copies'."""
-        for copy, source in self._sources.items():
+        # The longest first: input-voice is the beginning of input-voice-2.
+        for copy, source in sorted(self._sources.items(), reverse=True):
             message = message.replace(copy, str(source))
         return message
 

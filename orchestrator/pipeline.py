@@ -1,8 +1,8 @@
 """From text, portrait and voice to a video: which stage needs what, and what may run side by side.
 
-text, voice ──> speech ── speech, timings ──┐
-                                            ├──> lipsync ── video
-photo ──> portrait ── portrait, face ───────┘
+text, voice ────> speech ──── speech, timings ──┐
+                                                ├──> lipsync ── video
+photo, prompt ──> portrait ── portrait, face ───┘
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ async def talking_portrait(supervisor: Supervisor, runner: Runner, request: Requ
             # All workers start at once: the last stage's is ready by the time it is needed.
             group.create_task(_warm(supervisor, Stage.LIPSYNC))
             speech = group.create_task(_stage(runner, request, Stage.SPEECH, ("text", "voice")))
-            portrait = group.create_task(_stage(runner, request, Stage.PORTRAIT, ("photo",)))
+            portrait = group.create_task(_stage(runner, request, Stage.PORTRAIT, ("photo", "prompt", "lora")))
     except BaseExceptionGroup as group_error:
         raise _first(group_error) from None
     video = await lip_sync(runner, request, portrait.result(), speech.result().files)
@@ -61,7 +61,8 @@ async def _warm(supervisor: Supervisor, stage: Stage) -> None:
 
 
 async def _stage(runner: Runner, request: Request, stage: Stage, roles: tuple[str, ...]) -> StageReport:
-    inputs = {role: request.inputs[role] for role in roles if role in request.inputs}
+    # A role may have several files: voice, voice-2 and so on.
+    inputs = {role: file for role, file in request.inputs.items() if role.partition("-")[0] in roles}
     params = request.speech if stage is Stage.SPEECH else request.portrait
     return await runner.run(stage, params, inputs, request.engines.get(stage))
 

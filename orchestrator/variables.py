@@ -26,6 +26,7 @@ VARIABLES = (
     Variable("AVATAR_RELEASE", "auto"),
     Variable("AVATAR_TTS", "the best that is ready"),
     Variable("AVATAR_TTS_THREADS", "1"),
+    Variable("AVATAR_CHECKPOINT", "sdxl-base"),
 )
 """All that a person may set; docs/reference/configuration.md says more of each."""
 

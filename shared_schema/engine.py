@@ -24,10 +24,12 @@ from typing import ClassVar
 import msgspec
 
 from shared_schema.errors import Cancelled, EngineUnavailable, InputError
-from shared_schema.messages import Artifact, FileRef, Memory, Profile, Task
+from shared_schema.messages import Artifact, FileRef, Memory, Precision, Profile, Task
 from shared_schema.stages import Outcome, Stage
 
 __all__ = ["Availability", "Context", "Engine", "file_reference"]
+
+_FORMATS = {Precision.FP32: "float32", Precision.FP16: "float16", Precision.BF16: "bfloat16"}
 
 ProgressSink = Callable[[str, int, int, float | None], None]
 ChunkSink = Callable[[str, bytes, bool], None]
@@ -132,6 +134,14 @@ class Context:
         self._phase = ""
         self._phase_began = clock()
         self._outputs: dict[str, Path] = {}
+
+    @property
+    def number_format(self) -> str:
+        """The format to compute in, by torch's name of it: as the profile says, and on a CPU always float32.
+
+        CPUs emulate half formats, slowly.
+        """
+        return "float32" if self.device == "cpu" else _FORMATS[self.profile.precision]
 
     def input(self, name: str) -> Path:
         """The path of an input file. InputError where the task does not have it or it has changed."""

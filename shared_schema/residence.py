@@ -85,6 +85,11 @@ class Residence:
         return self._home.device if self._away is None else self._away[0].device
 
     @property
+    def is_away(self) -> bool:
+        """Whether the modules compute on a device."""
+        return self._away is not None
+
+    @property
     def is_pinned(self) -> bool:
         """Whether a GPU can read the host's buffer by itself; from the first move to one on."""
         return self._unpin is not None and self._unpin.alive

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orchestrator.cli import options
+from orchestrator.cli.drawing import add_inputs, drawing
 
 if TYPE_CHECKING:
     from orchestrator.runner import StageReport
@@ -21,6 +22,7 @@ __all__ = ["run"]
 @options.speech
 @click.option("--portrait", type=options.file_path, metavar="FILE", help="A photo. [default: the sample]")
 @options.picture
+@drawing
 @options.video
 @click.option(
     "-o", "--output", type=options.file_path, required=True, metavar="FILE", help="The video (.mp4)."
@@ -33,8 +35,8 @@ __all__ = ["run"]
 def run(output: Path, **given: Any) -> None:
     """Make a video in which the portrait speaks the text.
 
-    Without --text or --text-file the sample text is spoken, without --portrait by the sample
-    portrait. Missing environments are set up first.
+    Without --text or --text-file the sample text is spoken, without --portrait or --prompt by the
+    sample portrait. Missing environments are set up first.
     """
     from orchestrator.cli.models import accept_for, offer
     from orchestrator.cli.params import lipsync_params, portrait_params, speech_params
@@ -51,6 +53,7 @@ def run(output: Path, **given: Any) -> None:
     text = options.read_text(given["text"], given["text_file"])
     accept_for(given["tts_engine"], given["accepted"])
     speaker = worker_of(Stage.SPEECH, given["tts_engine"])
+    portrait = portrait_params(given)
     ensure(speaker, "vision", "lipsync", quiet=given["as_json"])
     if not given["as_json"]:
         offer(gpu=any(not leased.device.is_host for leased in placement().devices))
@@ -58,14 +61,13 @@ def run(output: Path, **given: Any) -> None:
 
     def prepare(job: Job) -> None:
         inputs["text"] = job.add_text(text)
-        inputs.update(options.add_voices(job, given["voice"]))
+        inputs.update(options.add_several(job, "voice", given["voice"]))
         if given["portrait"] is not None:
             inputs["photo"] = job.add_file("photo", given["portrait"])
+        inputs.update(add_inputs(job, given))
 
     async def work(session: Session) -> str:
-        request = Request(
-            inputs, speech_params(given), portrait_params(given), lipsync_params(given), _engines(given)
-        )
+        request = Request(inputs, speech_params(given), portrait, lipsync_params(given), _engines(given))
         reports = await talking_portrait(session.supervisor, session.runner, request)
         target.publish(session.job.path(reports[-1].files["video"]))
         return _summary(reports, output, as_json=given["as_json"])
@@ -87,16 +89,21 @@ def _engines(given: dict[str, Any]) -> dict[Any, str]:
 def _summary(reports: list[StageReport], output: Path, *, as_json: bool) -> str:
     """The last words: the file, its length, the time of each stage."""
     from orchestrator.cli.session import report_as_json
-    from shared_schema.stages import LipsyncOutcome, SpeechOutcome
+    from shared_schema.stages import LipsyncOutcome, PortraitOutcome, SpeechOutcome
 
     if as_json:
         return report_as_json(reports, output)
     spoken = [report.outcome for report in reports if isinstance(report.outcome, SpeechOutcome)]
+    seen = [report.outcome for report in reports if isinstance(report.outcome, PortraitOutcome)]
+    advice = [words for one in spoken for words in one.advice] + [
+        words for one in seen for words in one.advice
+    ]
     video = reports[-1].outcome
     assert isinstance(video, LipsyncOutcome)  # noqa: S101 - the last stage is lip-sync
     lines = [
         *(f"voice     {outcome.voice}" for outcome in spoken if outcome.voice),
-        *(f"advice    {advice}" for outcome in spoken for advice in outcome.advice),
+        *(f"portrait  {outcome.source}" for outcome in seen if outcome.drawn),
+        *(f"advice    {words}" for words in advice),
         f"video     {video.seconds:.2f} s, {video.frames} frames, {video.width}x{video.height}",
         "time      " + ", ".join(f"{report.stage} {report.seconds:.1f} s" for report in reports),
         str(output),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from orchestrator.cli import options
+from orchestrator.cli import drawing, options
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from shared_schema.stages import Params
 
 __all__ = ["stage"]
+
+_LISTS = ("advice", "drawn", "findings")
+"""Fields of outcomes of which each entry is a line."""
 
 # ruff: noqa: PLC0415 - see orchestrator.cli
 
@@ -92,14 +95,16 @@ def tts(output: Path, timings: Path | None, **given: Any) -> None:
     text = options.read_text(given["text"], given["text_file"])
 
     def prepare(job: Job) -> dict[str, FileRef]:
-        return {"text": job.add_text(text), **options.add_voices(job, given["voice"])}
+        return {"text": job.add_text(text), **options.add_several(job, "voice", given["voice"])}
 
     _run_alone("tts", speech_params(given), prepare, targets, given)
 
 
-@stage.command(short_help="A photo made fit for lip-sync.")
+@stage.command(short_help="A portrait, from a photo or a prompt.")
 @click.argument("photo", type=options.file_path, required=False)
 @options.picture
+@drawing.drawing
+@drawing.several
 @click.option(
     "-o", "--output", type=options.file_path, required=True, metavar="FILE", help="The picture (.png)."
 )
@@ -107,14 +112,18 @@ def tts(output: Path, timings: Path | None, **given: Any) -> None:
 @options.common
 @_list_engines("portrait")
 def portrait(photo: Path | None, output: Path, **given: Any) -> None:
-    """Make PHOTO upright, cut around its face, and of the right size; without PHOTO, the sample."""
-    from orchestrator.cli.params import portrait_params
-    from orchestrator.output import Target
+    """Make PHOTO upright, cut around its face, and of the right size; or draw a portrait.
 
-    targets = {"portrait": Target(output, (".png",), force=given["force"])}
+    With --prompt it is drawn, from noise or, with PHOTO, from that; without both it is the sample. With
+    --count FILE is the best, FILE-2 and so on follow, and FILE-sheet.jpg shows all.
+    """
+    from orchestrator.cli.params import portrait_params
+
+    targets = drawing.targets(output, given)
 
     def prepare(job: Job) -> dict[str, FileRef]:
-        return {"photo": job.add_file("photo", photo)} if photo is not None else {}
+        files = {"photo": job.add_file("photo", photo)} if photo is not None else {}
+        return files | drawing.add_inputs(job, given)
 
     _run_alone("portrait", portrait_params(given), prepare, targets, given)
 
@@ -192,6 +201,7 @@ def _run_alone(
     """Run one stage and publish its files by the targets' names."""
     from contextlib import AsyncExitStack
 
+    from orchestrator.cli.preview import PreviewFile
     from orchestrator.cli.session import Session, drive
     from orchestrator.cli.setup import ensure
     from orchestrator.cli.soundout import SoundOut
@@ -200,15 +210,19 @@ def _run_alone(
 
     ensure(worker_of(Stage(name), given["engine"]), quiet=given["as_json"])
     inputs: dict[str, FileRef] = {}
+    preview = PreviewFile(given["preview"], force=given["force"]) if given.get("preview") else None
 
     async def work(session: Session) -> str:
         async with AsyncExitStack() as stack:
             if given.get("stream"):
                 sound = await stack.enter_async_context(SoundOut())
                 session.runner.on_chunk = sound.chunk
+            if preview is not None:
+                session.runner.on_chunk = preview.chunk
             report = await session.runner.run(Stage(name), params, inputs, given["engine"])
         for role, target in targets.items():
-            target.publish(session.job.path(report.files[role]))
+            if role in report.files:  # of several pictures there may be fewer than were wanted
+                target.publish(session.job.path(report.files[role]))
         summary = _summary([report], next((target.path for target in targets.values()), None), given)
         if given.get("stream"):
             click.echo(summary, err=True)
@@ -236,8 +250,8 @@ def _summary(reports: list[StageReport], output: Path | None, given: dict[str, A
     lines = [
         f"{field:<12} {_in_words(each)}"
         for field, value in outcome.items()
-        # Sentences each on a line; nothing where there is nothing to say.
-        for each in (value if field == "advice" else [value] if value != "" else [])
+        # Sentences and pictures each on a line; nothing where there is nothing to say.
+        for each in (value if field in _LISTS else [value] if value not in ("", []) else [])
         if field != "type"
     ]
     return "\n".join([*lines, *([str(output)] if output is not None else [])])
@@ -246,4 +260,9 @@ def _summary(reports: list[StageReport], output: Path | None, given: dict[str, A
 def _in_words(value: Any) -> str:
     if isinstance(value, tuple | list):
         return " ".join(_in_words(item) for item in value)
+    if isinstance(value, dict) and "words" in value:
+        return f"{value['verdict']} {value['words']}"
+    if isinstance(value, dict):
+        told = f"score {value['score']:.0f}" if not value["faults"] else " ".join(value["faults"])
+        return f"seed {value['seed']}: {told}"
     return f"{value:.1f}" if isinstance(value, float) else str(value)

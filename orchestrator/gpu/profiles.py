@@ -9,8 +9,9 @@ What it is reckoned with, in GB (published weights, fp16, and the activations of
                             10.7                                    18.2
 
 Below 16 GB SDXL fits beside neither of the others, so one worker at a time is all there is to plan; from
-16 GB on two of them fit, from 24 GB all three. 8 GB hold SDXL only by parts (its UNet alone is 5.1) with the
-picture decoded in tiles. These are figures to start with; what a worker holds is measured when it runs.
+16 GB on two of them fit, from 24 GB all three. 8 and 10 GB hold SDXL only by parts (its UNet alone is 5.1)
+with the picture decoded in tiles. These are figures to start with; what a worker holds is measured when it
+runs.
 """
 
 from __future__ import annotations
@@ -75,8 +76,8 @@ class Row:
 
 
 TABLE = (
-    Row("8", 0, "8 GB and less", 4, tiling=True, by_parts=True, mode=Mode.EXCLUSIVE),
-    Row("12", 9.5, "10-12 GB", 8, tiling=True, by_parts=False, mode=Mode.EXCLUSIVE),
+    Row("8", 0, "10 GB and less", 4, tiling=True, by_parts=True, mode=Mode.EXCLUSIVE),
+    Row("12", 10.5, "11 and 12 GB", 8, tiling=True, by_parts=False, mode=Mode.EXCLUSIVE),
     Row("16", 14.5, "16 and 20 GB", 8, tiling=False, by_parts=False, mode=Mode.BUDGET),
     Row("24", 21.5, "24 to 40 GB", 16, tiling=False, by_parts=False, mode=Mode.BUDGET),
     Row("48", 43.0, "48 GB", 32, tiling=False, by_parts=False, mode=Mode.BUDGET),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from orchestrator.choice import Want, choose
@@ -70,6 +71,42 @@ def test_one_asked_for_without_its_input_is_refused() -> None:
 def test_where_none_can_work_each_is_told() -> None:
     with pytest.raises(EngineUnavailable, match=r"sdxl is not ready.*no photo was given"):
         choose(Stage.PORTRAIT, ENGINES[:3], Want())
+
+
+DRAWING = Want({"prompt"})
+
+
+def portraits(*, ready: bool) -> list[EngineInfo]:
+    """As the worker lists them: only the first can use a prompt."""
+    sdxl = info("sdxl", ready=ready, needs=("prompt",))
+    photo, sample = info("photo", needs=("photo",)), info("sample")
+    return [
+        msgspec.structs.replace(sdxl, gpu=Memory(3)),
+        msgspec.structs.replace(photo, ignores=["prompt", "lora"]),
+        msgspec.structs.replace(sample, ignores=["photo", "prompt", "lora"]),
+    ]
+
+
+def test_a_prompt_that_no_engine_can_use_yet_is_answered_with_the_remedy() -> None:
+    with pytest.raises(EngineUnavailable, match="sample can make no use of a prompt") as caught:
+        choose(Stage.PORTRAIT, portraits(ready=False), DRAWING)
+    assert caught.value.hint == "sdxl would: Fetch them."
+
+
+def test_an_engine_that_is_only_slow_may_be_named() -> None:
+    with pytest.raises(EngineUnavailable, match="sdxl is slow without a GPU") as caught:
+        choose(Stage.PORTRAIT, portraits(ready=True), DRAWING)
+    assert caught.value.hint == "Name sdxl to have it all the same."
+    named = Want({"prompt"}, engine="sdxl")
+    assert choose(Stage.PORTRAIT, portraits(ready=True), named)[0].name == "sdxl"
+    on_gpu = Want({"prompt"}, on_gpu=True)
+    assert choose(Stage.PORTRAIT, portraits(ready=True), on_gpu)[0].name == "sdxl"
+
+
+def test_where_no_engine_could_use_what_was_given_the_list_is_named() -> None:
+    with pytest.raises(EngineUnavailable) as caught:
+        choose(Stage.PORTRAIT, portraits(ready=True), Want({"lora"}))
+    assert caught.value.hint == "See `avatar stage portrait --list-engines`."
 
 
 def voice(

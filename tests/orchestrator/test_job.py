@@ -13,7 +13,15 @@ import pytest
 from orchestrator.job import Job, read_text_file
 from shared_schema import limits
 from shared_schema.engine import file_reference
-from shared_schema.errors import InputError, OutputError, PhotoError, ProtocolError, RecordingError, TextError
+from shared_schema.errors import (
+    InputError,
+    OutputError,
+    PhotoError,
+    ProtocolError,
+    RecordingError,
+    TextError,
+    WeightsError,
+)
 from shared_schema.messages import Artifact, Peaks, Result
 from shared_schema.stages import SpeechOutcome
 
@@ -88,6 +96,33 @@ def test_bytes_that_are_not_utf8_reach_the_engine_as_they_are(tmp_path: Path) ->
         assert job.path(job.add_text(read_text_file(tmp_path / "talk.txt"))).read_bytes() == b"caf\xe9"
 
 
+def test_text_and_prompt_are_two_files() -> None:
+    with Job() as job:
+        text, prompt = job.add_text("Good morning."), job.add_text("ein Füchslein", "prompt")
+        assert job.path(text).read_text() == "Good morning."
+        assert job.path(prompt).read_text(encoding="utf-8") == "ein Füchslein"
+
+
+def test_too_long_a_prompt_is_refused_by_its_name() -> None:
+    with Job() as job:
+        with pytest.raises(TextError, match=r"^The prompt has 2,097,153 bytes; at most 2,097,152 are taken"):
+            job.add_text("a" * (limits.MAX_TEXT_BYTES + 1), "prompt")
+        job.add_text("a" * limits.MAX_TEXT_BYTES, "prompt")
+
+
+def test_loras_are_counted_and_bounded(tmp_path: Path) -> None:
+    (tmp_path / "film").write_bytes(b"weights")
+    huge = sparse(tmp_path / "huge", limits.MAX_LORA_BYTES + 1)
+    with Job() as job:
+        paths = {job.path(job.add_file(role, tmp_path / "film")) for role in ("lora", "lora-2")}
+        assert {path.read_bytes() for path in paths} == {b"weights"}
+        assert len(paths) == 2
+        with pytest.raises(WeightsError, match=r"^The LoRA file .*huge has 4,096 MiB; at most 4096 MiB"):
+            job.add_file("lora-3", huge)
+        with pytest.raises(WeightsError, match=r"^There is no LoRA file at"):
+            job.add_file("lora-4", tmp_path / "missing")
+
+
 def test_a_full_disk_is_told_in_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_arguments: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -112,3 +147,13 @@ def test_an_artifact_is_accepted_only_with_its_digest() -> None:
         path.unlink()
         with pytest.raises(ProtocolError):
             job.accept(result)
+
+
+def test_the_user_s_own_names_stand_in_a_message_that_tells_of_copies(tmp_path: Path) -> None:
+    sources = {"voice": tmp_path / "a.wav", "voice-2": tmp_path / "b.wav"}
+    with Job() as job:
+        for role, source in sources.items():
+            source.write_bytes(b"sound")
+            job.add_file(role, source)
+        told = job.in_users_words("input-voice-2 is longer than input-voice.")
+    assert told == f"{sources['voice-2']} is longer than {sources['voice']}."

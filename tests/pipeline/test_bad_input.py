@@ -64,7 +64,7 @@ REFUSED: dict[str, tuple[Arguments, str]] = {
     ),
     "an unknown portrait engine": (
         lambda _f, _p: ["--portrait-engine", "nobody"],
-        "there are: photo, sample",
+        "there are: photo, sdxl, sample",
     ),
     "an unknown lip-sync engine": (lambda _f, _p: ["--lipsync", "nobody"], "there are: talking-photo"),
     "an output folder that is missing": (lambda f, _p: ["-o", f / "no/out.mp4"], "does not exist"),

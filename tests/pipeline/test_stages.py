@@ -55,8 +55,8 @@ def test_any_recording_drives_the_lips_without_timings(home: Home, talk: Talk, t
                 "xtts-fork: not ready",
             ],
         ),
-        ("portrait", ["photo: ready", "sample: ready"]),
-        ("face", ["mediapipe: ready"]),
+        ("portrait", ["photo: ready", "sdxl: not ready", "sample: ready"]),
+        ("face", ["mediapipe: ready", "mediapipe-track: ready"]),
         ("lipsync", ["talking-photo: ready"]),
     ],
 )

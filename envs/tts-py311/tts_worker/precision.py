@@ -14,18 +14,16 @@ from typing import TypeVar
 import torch
 
 from shared_schema.engine import Context
-from shared_schema.messages import Precision
 
 __all__ = ["in_half", "steps", "wanted"]
-
-_FORMATS = {Precision.FP16: torch.float16, Precision.BF16: torch.bfloat16}
 
 Item = TypeVar("Item")
 
 
 def wanted(context: Context) -> torch.dtype | None:
     """The format that a task asks for; None is fp32, as always on the CPU: others save nothing there."""
-    return None if context.device == "cpu" else _FORMATS.get(context.profile.precision)
+    name = context.number_format
+    return None if name == "float32" else getattr(torch, name)
 
 
 def in_half(device: torch.device, half: torch.dtype | None) -> AbstractContextManager[None]:

@@ -25,7 +25,7 @@ CARDS = {
     "GeForce RTX 2060": (6144, "8"),
     "GeForce RTX 3070": (7813, "8"),
     "GeForce RTX 4060": (8188, "8"),
-    "GeForce RTX 3080": (10018, "12"),
+    "GeForce RTX 3080": (10018, "8"),
     "GeForce RTX 2080 Ti": (11019, "12"),
     "GeForce RTX 3060": (11915, "12"),
     "GeForce RTX 4070": (12282, "12"),

@@ -36,7 +36,7 @@ def test_no_pickle_stays_one(model: Model) -> None:
 
 
 def test_what_is_fetched_unasked_is_for_engines_that_there_are() -> None:
-    assert usual() == ["xtts-v2", "kokoro"]
+    assert usual() == ["xtts-v2", "kokoro", "sdxl-base", "sdxl-vae"]
 
 
 def test_the_page_s_own_manifest_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,6 +50,12 @@ def test_the_page_s_own_manifest_is_one(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_every_model_of_the_plan_is_there() -> None:
     assert set(MODELS) == {
-        "xtts-v2", "kokoro", "bark", "sdxl-base", "sdxl-vae", "musetalk-v15", "musetalk-v1",
-        "whisper-tiny", "sd-vae-ft-mse", "wav2lip",
+        "xtts-v2", "kokoro", "bark", "sdxl-base", "sdxl-configuration", "sdxl-refiner", "sdxl-vae",
+        "musetalk-v15", "musetalk-v1", "whisper-tiny", "sd-vae-ft-mse", "wav2lip",
     }  # fmt: skip
+
+
+def test_what_a_single_file_lacks_is_part_of_the_base() -> None:
+    base, configuration = MODELS["sdxl-base"], MODELS["sdxl-configuration"]
+    assert configuration.revision == base.revision
+    assert configuration.files.items() <= base.files.items()

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from orchestrator.cli import avatar as command
 from orchestrator.cli.models import offer
 from orchestrator.models import store
-from orchestrator.models.manifest import MANIFEST_NAME, known
+from orchestrator.models.manifest import MANIFEST_NAME, known, usual
 from shared_schema import weights
 from shared_schema.errors import OutputError
 from tests.orchestrator.models.test_pth import checkpoint, tensor, text
@@ -77,6 +77,17 @@ usual = true
 files = { "voices/*.bin" = {} }
 """
 
+UNUSUAL = """
+[{name}]
+repository = "somebody/pictures"
+revision = "main"
+bytes = 7
+licence = "MIT"
+engines = ["sdxl"]
+files = {{ "unet" = {{}} }}
+"""
+"""Takes the place of another model that is usual."""
+
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -84,6 +95,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("AVATAR_HOME", str(tmp_path / "home"))
     (tmp_path / "home/models").mkdir(parents=True)
     written = MANIFEST.replace("DIGEST", hashlib.sha256(b"{}").hexdigest())
+    written += "".join(UNUSUAL.format(name=name) for name in usual() if name not in {NAME, "kokoro"})
     (tmp_path / "home/models" / MANIFEST_NAME).write_text(written)
     return tmp_path / "home"
 

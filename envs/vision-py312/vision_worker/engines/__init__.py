@@ -6,7 +6,9 @@ from shared_schema.engine import Engine
 from vision_worker.engines.mediapipe import MediaPipeEngine
 from vision_worker.engines.photo import PhotoEngine
 from vision_worker.engines.sample import SampleEngine
+from vision_worker.engines.sdxl import SdxlEngine
+from vision_worker.engines.track import TrackEngine
 
 __all__ = ["ENGINES"]
 
-ENGINES: list[type[Engine]] = [PhotoEngine, SampleEngine, MediaPipeEngine]
+ENGINES: list[type[Engine]] = [PhotoEngine, SdxlEngine, SampleEngine, MediaPipeEngine, TrackEngine]
