@@ -17,7 +17,7 @@ from vision_worker.sdxl.painting import Studio
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 
 WHOLE = Profile("24", Precision.FP16)
-BY_PARTS = Profile("8", Precision.FP16, tiling=True, by_parts=True)
+BY_PARTS = Profile("8", Precision.FP16, by_parts=True)
 
 
 @pytest.fixture

@@ -253,7 +253,7 @@ def test_by_parts_one_part_is_on_the_device_at_a_time(tiny: Path, network: Netwo
     def look(_phase: str, _done: int, _total: int, _eta: float | None) -> None:
         present.append([part for part in moved.parts if moved.is_away(part)])
 
-    profile = Profile("8", tiling=True, by_parts=True)
+    profile = Profile("8", by_parts=True)
     drawn = Studio(moved, plan(moved), context(ELSEWHERE, profile, progress=look)).draw(4, "drawing")
     assert max(map(len, present)) == 1
     assert {tuple(parts) for parts in present} >= {("encoders",), ("unet",), ("vae",)}
@@ -261,15 +261,14 @@ def test_by_parts_one_part_is_on_the_device_at_a_time(tiny: Path, network: Netwo
 
 
 def test_in_tiles_a_picture_is_nearly_the_same(glass_network: Network) -> None:
-    start = np.ascontiguousarray(np.repeat(photo(HOPPER, GLASS_SIDE), 2, axis=1))
-    wide = plan(glass_network, 4, width=2 * GLASS_SIDE, photo=start, strength=0.25, guidance=0.0)
-    whole = Studio(glass_network, wide, context()).draw(0, "drawing")
+    square = plan(glass_network, 4, photo=photo(HOPPER, GLASS_SIDE), strength=0.25, guidance=0.0)
+    whole = Studio(glass_network, square, context()).draw(0, "drawing")
     decoder = glass_network.painter.vae.decoder
-    tiled = Studio(glass_network, wide, context(profile=Profile(tiling=True)))
+    tiled = Studio(glass_network, square, context(profile=Profile(tiling=True)))
     pictures: list[Pixels] = []
-    assert steps_of(decoder, lambda: pictures.append(tiled.draw(0, "drawing"))) > 1
+    assert steps_of(decoder, lambda: pictures.append(tiled.draw(0, "drawing"))) == 9
     assert 0 < apart(pictures[0], whole) < 3
-    assert steps_of(decoder, lambda: Studio(glass_network, wide, context()).draw(0, "drawing")) == 1
+    assert steps_of(decoder, lambda: Studio(glass_network, square, context()).draw(0, "drawing")) == 1
 
 
 def test_dropped_nets_are_gone(tiny: Path) -> None:

@@ -34,3 +34,8 @@ def test_at_any_side_the_shape_is_kept_and_the_vae_can_halve_it_thrice(aspect: A
     if ":" in aspect:
         wanted = Fraction(*map(int, aspect.split(":")))
         assert width / height == pytest.approx(float(wanted), rel=0.02)
+
+
+@pytest.mark.parametrize("aspect", Aspect)
+def test_a_tiny_side_gives_what_the_vae_can_halve_thrice_too(aspect: Aspect) -> None:
+    assert all(side % 8 == 0 and side > 0 for side in size_of(aspect, 64))

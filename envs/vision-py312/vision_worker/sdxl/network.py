@@ -113,6 +113,16 @@ class Network:
                 other.to_host()
         self._parts[part].to_device(device)
 
+    def tile(self, *, wanted: bool) -> None:
+        """Have the VAE work in tiles of half the native side, or on whole pictures.
+
+        diffusers' own tiles are as large as the pictures that the VAE was trained on: for SDXL's, the whole.
+        """
+        vae = self.painter.vae
+        vae.use_tiling = wanted
+        vae.tile_sample_min_size = self.native_side // 2
+        vae.tile_latent_min_size = vae.tile_sample_min_size // self.painter.vae_scale_factor
+
     def leave(self) -> None:
         """Have all parts leave the device."""
         for part in self._parts.values():

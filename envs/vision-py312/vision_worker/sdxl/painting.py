@@ -68,8 +68,7 @@ class Studio:
         self._alone = context.profile.by_parts and context.device != "cpu"
         if plan.refine:
             network.need_refiner()
-        vae = network.painter.vae
-        (vae.enable_tiling if context.profile.tiling else vae.disable_tiling)()
+        network.tile(wanted=context.profile.tiling)
         with torch.inference_mode():
             self._embeddings = self._encode()
             self._start = None if plan.photo is None else self._latents_of(plan.photo)
