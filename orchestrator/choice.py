@@ -54,6 +54,8 @@ def _remedy(stage: Stage, candidates: list[EngineInfo], want: Want) -> str:
     for engine in candidates:
         if _missing(engine, want.inputs) or _ignored(engine, want.inputs):
             continue
+        if not _speaks(engine, want.language):
+            continue
         if not engine.ready:
             return f"{engine.name} would: {engine.remedy}"
         return f"Name {engine.name} to have it all the same."

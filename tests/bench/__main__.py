@@ -2,7 +2,7 @@
 
     python -m tests.bench [NAME ...]
 
-Names: command transport isolation photo memory handover plan soak voices install.
+Names: command transport isolation photo faces pictures memory handover plan soak voices install.
 
 The machines that run this are often shared, so nothing here is asserted; read ratios before seconds.
 """
@@ -18,6 +18,8 @@ BENCHES = (
     "transport",
     "isolation",
     "photo",
+    "faces",
+    "pictures",
     "memory",
     "handover",
     "plan",

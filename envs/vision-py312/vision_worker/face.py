@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared_schema.records import FaceMesh
-from vision_worker.yaw import yaw_of
+from vision_worker.pose import Pose, pose_of
 
 __all__ = ["POINT_COUNT", "Box", "Face", "Points"]
 
@@ -27,9 +27,14 @@ _EYE_CORNERS: Final = (33, 133, 362, 263)
 
 @dataclass(frozen=True)
 class Face:
-    """The points of one face, shape (478, 3), in pixels of the picture it was found in."""
+    """The points of one face, shape (478, 3), in pixels of the picture it was found in.
+
+    `quality`, 0 to 1, is how well repeated measurements of it agreed: less for one that is blurred, covered
+    or doubtful (`faces.FaceFinder`); 1 where it was not measured repeatedly.
+    """
 
     points: Points
+    quality: float = 1.0
 
     @property
     def box(self) -> Box:
@@ -55,18 +60,23 @@ class Face:
         return float(self.points[list(_EYE_CORNERS), 1].mean())
 
     @property
+    def pose(self) -> Pose:
+        """How the head is held: yaw, pitch and roll in degrees."""
+        return pose_of(self.points)
+
+    @property
     def yaw(self) -> float:
         """How far the head is turned to the side, in degrees; positive towards the picture's right."""
-        return yaw_of(self.points)
+        return self.pose.yaw
 
     def moved(self, scale: float, left: float, top: float) -> Face:
         """The face in a picture that was cut at (left, top) and then scaled."""
-        return Face((self.points - (left, top, 0.0)) * scale)
+        return replace(self, points=(self.points - (left, top, 0.0)) * scale)
 
     def inside(self, width: int, height: int) -> Face:
         """The face with points that lie beyond the picture's edge brought to the edge."""
         limit = np.array([width - 1, height - 1, np.inf])
-        return Face(np.clip(self.points, (0.0, 0.0, -np.inf), limit))
+        return replace(self, points=np.clip(self.points, (0.0, 0.0, -np.inf), limit))
 
     def mesh(self, width: int, height: int) -> FaceMesh:
         """The record that `face.json` holds, for a picture of this size."""

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 _STDERR: Final = 2
 _CHATTER: Final = re.compile(
     r"^(INFO: |I\d{4} "  # TensorFlow Lite's and absl's own grade for "nothing is wrong"
-    r"|WARNING: All log messages before absl::InitializeLog"
+    r"|WARNING: (All log messages before absl::InitializeLog|Logging before InitGoogle)"
     r"|W\d{4} .*inference_feedback_manager\.cc"  # a feature that this version's models never use
     r"|W\d{4} .*landmark_projection_calculator\.cc.*square ROI)"  # every picture we give is square
 )

@@ -8,10 +8,14 @@ from typing import Final
 
 from shared_schema.engine import Availability
 from shared_schema.packages import availability_of
+from shared_schema.weights import find
 
 __all__ = ["PACKAGES", "availability"]
 
 PACKAGES: Final = ("mediapipe", "opencv-python-headless", "pillow", "pillow-heif")
+_FETCHED_MODEL: Final = "face-landmarker"
+"""What stands in for it with a later mediapipe."""
+
 _FACE_MODEL: Final = "modules/face_landmark/face_landmark_with_attention.tflite"
 
 
@@ -22,7 +26,7 @@ def availability() -> Availability:
         return installed
     package = importlib.util.find_spec("mediapipe")
     folders = package.submodule_search_locations if package else None
-    if any((Path(folder) / _FACE_MODEL).is_file() for folder in folders or ()):
+    if any((Path(folder) / _FACE_MODEL).is_file() for folder in folders or ()) or find(_FETCHED_MODEL):
         return installed
     return Availability(
         ready=False,

@@ -2,7 +2,8 @@
 
 python tests/neural/vision/measure_sdxl.py DEVICE SIZES STEPS
 
-SIZES is "full" or "tiny"; on a CPU the full ones are loaded only. Each figure is printed as soon as it is known, as a line of JSON.
+SIZES is "full" or "tiny"; on a CPU the full ones are loaded only. Each figure is printed as soon as it is
+known, as a line of JSON.
 """
 
 from __future__ import annotations
@@ -76,8 +77,8 @@ def _measure_loading(folder: Path) -> None:
             if temperature == "cold":
                 _forget_cached(folder)
             accounts.reset_peaks()
-            seconds = _seconds("cpu", way)
-            _tell("loading", way=name, cache=temperature, seconds=seconds, peak=accounts.peak_resident_bytes())
+            seconds, peak = _seconds("cpu", way), accounts.peak_resident_bytes()
+            _tell("loading", way=name, cache=temperature, seconds=seconds, peak=peak)
             _give_back()
 
 

@@ -20,6 +20,7 @@ from tests.neural.vision import tiny_sdxl
 from tests.neural.vision.conftest import GLASS_SIDE, HOPPER, context, draw, photo, plan
 from tests.neural.vision.single_file import make_single_file
 from vision_worker.images import Pixels
+from vision_worker.sdxl import schedulers
 from vision_worker.sdxl.checkpoint import Checkpoint, locate
 from vision_worker.sdxl.network import Network, load
 from vision_worker.sdxl.painting import REFINED_SHARE, Studio
@@ -165,6 +166,13 @@ def test_every_scheduler_draws_and_none_like_another(network: Network) -> None:
         assert pictures[one].std() > 20
         for other in names[place + 1 :]:
             assert not np.array_equal(pictures[one], pictures[other]), (one, other)
+
+
+def test_a_scheduler_has_the_name_that_draws_like_it(network: Network) -> None:
+    for scheduler in set(Scheduler) - {Scheduler.AUTO}:
+        assert schedulers.named(schedulers.make(scheduler, network.own_scheduler)) is scheduler
+    assert schedulers.named(network.own_scheduler) is Scheduler.EULER
+    assert schedulers.named(object()) is Scheduler.AUTO
 
 
 def test_a_photo_is_drawn_from_and_strength_leads_away_from_it(glass_network: Network) -> None:

@@ -50,16 +50,25 @@ _FEW_STEPS: Final = re.compile(
     r"(?![a-z])(?!(?<=(?i:hyper))[ _-]?(?i:real|detail))"
 )
 _STEPS: Final = re.compile(r"(?<!\d)(\d{1,2})[ _-]?steps?", re.IGNORECASE)
+_OTHER_TARGET: Final = re.compile(r"lightning.*1step.*x0", re.IGNORECASE)
+_SMALL: Final = re.compile(r"sd[_-]?xl[_-]?turbo", re.IGNORECASE)
+"""The turbo of SDXL's authors, which draws 512 x 512; what others made of it draws as SDXL does."""
+
+_SMALL_SIDE: Final = 512
 _TELLING: Final = ("modelspec.title", "modelspec.architecture", "modelspec.tags", "ss_output_name")
 """Metadata that names a single file. Not all of it: a thumbnail in base64 holds any three letters."""
 
 
 class Manner(NamedTuple):
-    """How a checkpoint is drawn with where nothing else is asked: steps, guidance, scheduler."""
+    """How a checkpoint is drawn with where nothing else is asked: steps, guidance, scheduler.
+
+    `side` is its native one in pixels where its denoiser's configuration does not tell, else 0.
+    """
 
     steps: int
     guidance: float
     scheduler: Scheduler = Scheduler.AUTO
+    side: int = 0
 
 
 # Of their authors: Podell et al. 2023 (SDXL), Sauer et al. 2023 (turbo), Lin et al. 2024 (lightning), Luo et
@@ -154,6 +163,11 @@ def _check_file(path: Path) -> None:
             f"{path} is not a .safetensors file.",
             "Pickled checkpoints can run programs, and are not read: take or make a safetensors one.",
         )
+    if _OTHER_TARGET.search(path.stem):
+        raise WeightsError(
+            f"{path} predicts pictures, not noise: it cannot be drawn with here.",
+            "Take the lightning of 2, 4 or 8 steps.",
+        )
     try:
         with safe_open(path, framework="pt") as file:
             keys = set(file.keys())
@@ -187,6 +201,8 @@ def _manner_of_file(path: Path) -> Manner:
     if kind is None:
         return USUAL
     manner = _of_kind(kind[0].lower())
+    if _SMALL.search(path.stem):
+        manner = manner._replace(side=_SMALL_SIDE)
     steps = _STEPS.search(told)
     return manner._replace(steps=max(1, int(steps[1]))) if steps else manner
 

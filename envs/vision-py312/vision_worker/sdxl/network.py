@@ -87,7 +87,8 @@ class Network:
     @property
     def native_side(self) -> int:
         """Side in pixels of the square pictures that it was trained on: 1024 for SDXL, 512 for turbo."""
-        return int(self.painter.unet.config.sample_size * self.painter.vae_scale_factor)
+        own = int(self.painter.unet.config.sample_size * self.painter.vae_scale_factor)
+        return self.manner.side or own
 
     @property
     def parts(self) -> list[str]:

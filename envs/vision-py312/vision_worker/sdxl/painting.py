@@ -85,7 +85,7 @@ class Studio:
         self._use("encoders")
         asked = {
             "prompt": plan.words.prompt,
-            "negative_prompt": plan.words.negative,
+            "negative_prompt": plan.words.negative or None,  # of nothing SDXL makes zeros
             "device": torch.device(self._context.device),
             "num_images_per_prompt": 1,
             "do_classifier_free_guidance": plan.guidance > 1,

@@ -8,7 +8,7 @@ import diffusers
 
 from shared_schema.stages import Scheduler
 
-__all__ = ["make"]
+__all__ = ["make", "named"]
 
 _KINDS: Final[dict[Scheduler, tuple[str, dict[str, Any]]]] = {
     Scheduler.EULER: ("EulerDiscreteScheduler", {}),
@@ -21,6 +21,15 @@ _KINDS: Final[dict[Scheduler, tuple[str, dict[str, Any]]]] = {
     # Lin, Wang and Yang 2024: its steps are counted from the noisy end.
     Scheduler.LIGHTNING: ("EulerDiscreteScheduler", {"timestep_spacing": "trailing"}),
 }
+
+
+def named(own: Any) -> Scheduler:
+    """What people call a checkpoint's own scheduler; AUTO where they have no name for it here."""
+    # Those that change more first: without its change a scheduler is also the plain one.
+    for name, (kind, changes) in sorted(_KINDS.items(), key=lambda item: -len(item[1][1])):
+        if type(own).__name__ == kind and all(own.config.get(key) == value for key, value in changes.items()):
+            return name
+    return Scheduler.AUTO
 
 
 def make(wanted: Scheduler, own: Any) -> Any:

@@ -20,7 +20,7 @@ from vision_worker.faces import FaceFinder
 from vision_worker.framing import frame
 from vision_worker.images import Pixels, read_photo
 from vision_worker.portrait import frame_portrait, write_portrait
-from vision_worker.sdxl import words
+from vision_worker.sdxl import schedulers, words
 from vision_worker.sdxl.adapters import digests
 from vision_worker.sdxl.candidates import Candidate, Judged, draw_until_fit
 from vision_worker.sdxl.caption import caption
@@ -91,12 +91,20 @@ def _plan(network: Network, finder: FaceFinder, params: PortraitParams, context:
         height,
         manner.steps if wish.steps is None else wish.steps,
         manner.guidance if wish.guidance is None else wish.guidance,
-        manner.scheduler if wish.scheduler is Scheduler.AUTO else wish.scheduler,
+        _scheduler(network, wish.scheduler),
         None if path is None else _photo(finder, path, params, (width, height)),
         wish.strength,
         wish.refine,
         wish.preview,
     )
+
+
+def _scheduler(network: Network, wanted: Scheduler) -> Scheduler:
+    """The one that was asked for, else the manner's, else the checkpoint's own by its name."""
+    for scheduler in (wanted, network.manner.scheduler):
+        if scheduler is not Scheduler.AUTO:
+            return scheduler
+    return schedulers.named(network.own_scheduler)
 
 
 def _read_prompt(path: Path) -> str:
@@ -135,8 +143,11 @@ def _advice(network: Network, plan: Plan, params: PortraitParams) -> list[str]:
     cut = words.left_out(plan.words.prompt, network.painter.tokenizer)
     if cut:
         told.append(f"The prompt is too long for SDXL, which does not read: {cut}.")
+    cut = words.left_out(plan.words.negative, network.painter.tokenizer)
     if params.drawing.negative and plan.guidance <= 1:
         told.append("The negative prompt has no effect without guidance above 1.")
+    elif cut and plan.guidance > 1:
+        told.append(f"What not to draw is too long for SDXL, which does not read: {cut}.")
     return told
 
 

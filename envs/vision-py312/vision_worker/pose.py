@@ -1,20 +1,27 @@
-"""How far a head is turned to the side, from where the rigid parts of its face are seen.
+"""How a head is held, in degrees, from where the rigid parts of its face are seen.
+
+    yaw    turned to the side: positive towards the picture's right
+    pitch  nodding: positive where the head is raised
+    roll   tilted: positive clockwise in the picture
 
 A frontal shape is fitted to the points seen, as a rotation, one scale and a shift (scaled orthographic
 projection: DeMenthon and Davis, "Model-based object pose in 25 lines of code", 1995, without its iterations).
 The mesh's own depth is not used: on faces rendered at known angles it gave only two thirds of the angle, this
 fit 15 for 15, 23 for 25, 30 for 35 degrees.
+
+Pitch is nought for a face like the mean of those whose shape is fitted. Faces differ in that: two people who
+look straight at the camera may be measured some 10 degrees apart.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["yaw_of"]
+__all__ = ["FRONTAL_INDICES", "FRONTAL_SHAPE", "Pose", "pose_of"]
 
 # Mean of the meshes of 23 faces seen from the front, each made symmetric; in widths of the face, from
 # between the eyes: x to the picture's right, y down, z away. Lips and lids move and are left out.
@@ -37,17 +44,31 @@ _MIRRORED: Final = {
 }
 
 
-def yaw_of(points: NDArray[np.float64]) -> float:
-    """Degrees of yaw of a mesh (478, 2 or 3) in pixels, positive where the head turns to the picture's right.
+class Pose(NamedTuple):
+    """Degrees: yaw within 90 either way, pitch and roll within 180."""
 
-    Of the rotation R = Rz(roll) Ry(yaw) Rx(pitch) only the first two rows are seen, x = s R[:2] shape. Its
-    last row's first element is sin(yaw), with z pointing away, whatever roll and pitch are.
+    yaw: float
+    pitch: float
+    roll: float
+
+
+def pose_of(points: NDArray[np.float64]) -> Pose:
+    """The pose of a mesh (478, 2 or 3) in pixels.
+
+    With x to the right, y down and z away, the head's rotation is R = Rz(roll) Ry(yaw) Rx(-pitch), of which
+    only the first two rows are seen, x = s R[:2] shape. Its last row, their cross product, is sin(yaw),
+    -cos(yaw) sin(pitch), cos(yaw) cos(pitch); the first column starts cos(yaw) cos(roll), cos(yaw) sin(roll).
     """
-    seen = points[_INDICES, :2]
-    affine = np.linalg.lstsq(_SHAPE, seen - seen.mean(axis=0), rcond=None)[0].T
+    seen = points[FRONTAL_INDICES, :2]
+    affine = np.linalg.lstsq(FRONTAL_SHAPE, seen - seen.mean(axis=0), rcond=None)[0].T
     left, _, right = np.linalg.svd(affine, full_matrices=False)
     rows = left @ right  # the nearest pair of orthonormal rows (orthogonal Procrustes problem)
-    return math.degrees(math.asin(float(np.clip(np.cross(rows[0], rows[1])[0], -1.0, 1.0))))
+    across, down, away = (float(part) for part in np.cross(rows[0], rows[1]))
+    return Pose(
+        yaw=math.degrees(math.asin(min(1.0, max(-1.0, across)))),
+        pitch=math.degrees(math.atan2(-down, away)),
+        roll=math.degrees(math.atan2(rows[1, 0], rows[0, 0])),
+    )
 
 
 def _frontal() -> tuple[list[int], NDArray[np.float64]]:
@@ -59,4 +80,4 @@ def _frontal() -> tuple[list[int], NDArray[np.float64]]:
     return list(places), shape - shape.mean(axis=0)
 
 
-_INDICES, _SHAPE = _frontal()
+FRONTAL_INDICES, FRONTAL_SHAPE = _frontal()
