@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -12,24 +11,12 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from shared_schema.errors import AvatarError, EngineUnavailable, WeightsError
-from shared_schema.stages import Scheduler
 from shared_schema.weights import RECORD_NAME
 from tests.neural.vision import tiny_sdxl
 from tests.neural.vision.loras import make_lora
 from tests.neural.vision.single_file import make_single_file
-from vision_worker.sdxl.checkpoint import (
-    DMD,
-    LCM,
-    LIGHTNING,
-    TURBO,
-    USUAL,
-    VARIABLE,
-    Checkpoint,
-    Manner,
-    locate,
-)
+from vision_worker.sdxl.checkpoint import USUAL, VARIABLE, Checkpoint, locate
 
-TURBO_FILE = TURBO._replace(scheduler=Scheduler.LIGHTNING)
 KEYS = (
     "conditioner.embedders.1.model.positional_embedding",
     "model.diffusion_model.input_blocks.0.0.weight",
@@ -225,77 +212,6 @@ def test_a_file_that_does_not_draw_by_itself_is_refused_with_what_it_lacks(
     make(tmp_path / "part.safetensors", single)
     error = refused(tmp_path / "part.safetensors")
     assert error.message.endswith(f"is not a whole SDXL checkpoint: {lacks} is missing.")
-
-
-@pytest.mark.parametrize(
-    ("changes", "manner"),
-    [
-        ({}, USUAL),
-        ({"timestep_spacing": "trailing"}, LIGHTNING),
-        ({"timestep_spacing": "trailing", "_class_name": "EulerAncestralDiscreteScheduler"}, TURBO),
-        ({"_class_name": "LCMScheduler"}, LCM),
-        # Trained down to no signal, with as many steps as others: NoobAI's and the like.
-        ({"timestep_spacing": "trailing", "rescale_betas_zero_snr": True}, USUAL),
-    ],
-)
-def test_a_folder_s_manner_is_that_of_its_scheduler(
-    home: Path, changes: dict[str, object], manner: Manner
-) -> None:
-    path = base(home) / "scheduler" / "scheduler_config.json"
-    path.write_text(json.dumps(tiny_sdxl.SCHEDULER | changes))
-    assert locate(str(base(home))).manner == manner
-
-
-LOOKALIKES = """
-    turbulence perturbo Turbovision thunderlightning lightnings hyperrealistic_v3
-    HyperRealXL hyper-detailed film_calcmap admd own_20step
-""".split()
-
-
-@pytest.mark.parametrize(
-    ("name", "manner"),
-    [
-        ("own", USUAL),
-        ("sd_xl_base_1.0_0.9vae", USUAL),
-        ("sd_xl_turbo_1.0_fp16", TURBO_FILE._replace(side=512)),
-        ("dreamshaperXL_turbo", TURBO_FILE),
-        ("dreamshaperXL_v21TurboDPMSDE", TURBO_FILE),
-        ("sdxlturbo", TURBO_FILE._replace(side=512)),
-        ("TURBO", TURBO_FILE),
-        ("sdxl_lightning_4step", LIGHTNING),
-        ("sdxl_lightning_8step", LIGHTNING._replace(steps=8)),
-        ("realvisxlV40_v40LightningBakedvae", LIGHTNING),
-        ("juggernautXL_juggXIByRundiffusionHyper", LIGHTNING),
-        ("Hyper-SDXL-12steps", LIGHTNING._replace(steps=12)),
-        ("my_lcm_8steps", LCM._replace(steps=8)),
-        ("sdxlLCM_v1", LCM),
-        ("own_dmd2_4step", DMD),
-        ("own_dmd", DMD),
-        *((name, USUAL) for name in LOOKALIKES),
-        ("own_turbo_100steps", TURBO_FILE),
-        ("own_turbo_0step", TURBO_FILE._replace(steps=1)),
-    ],
-)
-def test_a_single_file_s_manner_is_that_of_its_name(tmp_path: Path, name: str, manner: Manner) -> None:
-    path = write(tmp_path / f"{name}.safetensors")
-    assert Checkpoint(path, tmp_path).manner == manner
-
-
-@pytest.mark.parametrize(
-    ("metadata", "manner"),
-    [
-        ({"modelspec.title": "SDXL Lightning, 8 steps"}, LIGHTNING._replace(steps=8)),
-        ({"modelspec.tags": "photo, turbo"}, TURBO_FILE),
-        ({"ss_output_name": "own_lcm"}, LCM),
-        ({"modelspec.thumbnail": "data:image/jpeg;base64,AA/lcm/turbo+Hyper=="}, USUAL),
-        ({"modelspec.description": "Needs no turbo."}, USUAL),
-    ],
-)
-def test_a_single_file_s_manner_is_that_of_its_title(
-    tmp_path: Path, metadata: dict[str, str], manner: Manner
-) -> None:
-    path = write(tmp_path / "own.safetensors", metadata)
-    assert Checkpoint(path, tmp_path).manner == manner
 
 
 def test_one_that_predicts_pictures_is_refused(home: Path, tmp_path: Path) -> None:
