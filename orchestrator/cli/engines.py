@@ -14,7 +14,7 @@ from shared_schema.stages import Stage
 
 __all__ = ["list_engines"]
 
-COLUMN = 17
+COLUMN = 19
 """Characters for a name and its version."""
 
 

@@ -150,7 +150,8 @@ def _in_words(one: _Checked) -> str:
 
 def _table(checked: Sequence[_Checked]) -> str:
     """A line for each photo: score, name, verdict, the first reason; the best first."""
-    names = {one.photo: str(one.photo)[-_MOST_NAME:] for one in checked}
+    distinct = len({one.photo.name for one in checked}) == len(checked)
+    names = {one.photo: (one.photo.name if distinct else str(one.photo))[-_MOST_NAME:] for one in checked}
     width = max(map(len, names.values()))
     columns = shutil.get_terminal_size().columns
     lines = []

@@ -52,9 +52,8 @@ def run(output: Path, **given: Any) -> None:
     target = Target(output, (".mp4",), force=given["force"])
     text = options.read_text(given["text"], given["text_file"])
     accept_for(given["tts_engine"], given["accepted"])
-    speaker = worker_of(Stage.SPEECH, given["tts_engine"])
     portrait = portrait_params(given)
-    ensure(speaker, "vision", "lipsync", quiet=given["as_json"])
+    ensure(worker_of(Stage.SPEECH, given["tts_engine"]), "vision", "lipsync", quiet=given["as_json"])
     if not given["as_json"]:
         offer(gpu=any(not leased.device.is_host for leased in placement().devices))
     inputs = {}

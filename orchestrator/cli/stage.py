@@ -12,7 +12,10 @@ from orchestrator.cli import drawing, options
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AsyncExitStack
 
+    from orchestrator.cli.preview import PreviewFile
+    from orchestrator.cli.session import Session
     from orchestrator.job import Job
     from orchestrator.output import Target
     from orchestrator.runner import StageReport
@@ -163,7 +166,7 @@ def face(photo: Path, output: Path | None, **given: Any) -> None:
 def lipsync(portrait: Path | None, speech: Path, timings: Path | None, output: Path, **given: Any) -> None:
     """Make a portrait speak a recording. Without --timings the lips follow its sound."""
     from orchestrator.cli.params import lipsync_params, portrait_params
-    from orchestrator.cli.session import Session, drive
+    from orchestrator.cli.session import drive
     from orchestrator.cli.setup import ensure
     from orchestrator.output import Target
     from shared_schema.stages import Stage
@@ -202,9 +205,8 @@ def _run_alone(
     from contextlib import AsyncExitStack
 
     from orchestrator.cli.preview import PreviewFile
-    from orchestrator.cli.session import Session, drive
+    from orchestrator.cli.session import drive
     from orchestrator.cli.setup import ensure
-    from orchestrator.cli.soundout import SoundOut
     from orchestrator.launcher import worker_of
     from shared_schema.stages import Stage
 
@@ -214,11 +216,7 @@ def _run_alone(
 
     async def work(session: Session) -> str:
         async with AsyncExitStack() as stack:
-            if given.get("stream"):
-                sound = await stack.enter_async_context(SoundOut())
-                session.runner.on_chunk = sound.chunk
-            if preview is not None:
-                session.runner.on_chunk = preview.chunk
+            await _listen(session, stack, preview, stream=given.get("stream", False))
             report = await session.runner.run(Stage(name), params, inputs, given["engine"])
         for role, target in targets.items():
             if role in report.files:  # of several pictures there may be fewer than were wanted
@@ -236,6 +234,19 @@ def _run_alone(
         as_json=given["as_json"],
         verbose=given["verbose"],
     )
+
+
+async def _listen(
+    session: Session, stack: AsyncExitStack, preview: PreviewFile | None, *, stream: bool
+) -> None:
+    """Have pieces of results shown while they are made, as far as that was asked for."""
+    from orchestrator.cli.soundout import SoundOut
+
+    if stream:
+        sound = await stack.enter_async_context(SoundOut())
+        session.runner.on_chunk = sound.chunk
+    elif preview is not None:
+        session.runner.on_chunk = preview.chunk
 
 
 def _summary(reports: list[StageReport], output: Path | None, given: dict[str, Any]) -> str:

@@ -127,6 +127,27 @@ def photo(path: Path, side: int) -> Pixels:
         return np.asarray(image.convert("RGB").resize((side, side), Image.Resampling.LANCZOS))
 
 
+def steps_of(net: Any, work: Any) -> int:
+    """How often a net came to an end while `work` ran."""
+    count = 0
+
+    def ended(*_arguments: object) -> None:
+        nonlocal count
+        count += 1
+
+    hook = net.register_forward_hook(ended)
+    try:
+        work()
+    finally:
+        hook.remove()
+    return count
+
+
+def apart(one: Pixels, other: Pixels) -> float:
+    """Mean difference of two pictures, in 0 to 255."""
+    return float(np.abs(one.astype(float) - other.astype(float)).mean())
+
+
 @pytest.fixture(scope="session")
 def loaded(glass: Path) -> Iterator[SdxlEngine]:
     with pytest.MonkeyPatch.context() as patch:

@@ -181,6 +181,8 @@ def test_what_cannot_be_used_is_refused_in_a_sentence(
         portray(engine, "  \n")
     with pytest.raises(PhotoError, match="not a picture"):
         portray(engine, photo=tmp_path / "text.jpg")
+    with pytest.raises(InputError, match="The refiner finishes what is drawn from noise"):
+        portray(engine, refine=True)
     with pytest.raises(WeightsError, match=r"not a \.safetensors file"):
         portray(engine, checkpoint=str(tmp_path / "old.ckpt"))
     task = Task("test", 1, Stage.FACE, "sdxl", str(tmp_path), {}, FaceParams())

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 from shared_schema.engine import Context
+from shared_schema.errors import WeightsError
 from shared_schema.stages import Scheduler
 from vision_worker.images import Pixels
 from vision_worker.sdxl import schedulers
@@ -103,8 +104,9 @@ class Studio:
         pixels = torch.from_numpy(np.array(photo)).permute(2, 0, 1)[None].float() / 127.5 - 1
         with self._watched("reading the photo", 0, 1, vae.encoder):
             encoded = vae.encode(pixels.to(vae.device, vae.dtype)).latent_dist.mode()
-        scaled: torch.Tensor = (encoded * vae.config.scaling_factor).to(network.dtype)
-        return scaled
+        mean, deviation = _spread(vae)
+        latents: torch.Tensor = ((encoded - mean) / deviation).to(network.dtype)
+        return latents
 
     def _denoise(self, seed: int, phase: str) -> torch.Tensor:
         network, plan = self._network, self._plan
@@ -169,11 +171,15 @@ class Studio:
     def _pixels_of(self, latents: torch.Tensor) -> Pixels:
         self._use("vae")
         vae = self._network.painter.vae
+        mean, deviation = _spread(vae)
         with self._watched("developing", 0, 1, vae.decoder):
-            decoded = vae.decode(
-                (latents / vae.config.scaling_factor).to(vae.device, vae.dtype), return_dict=False
+            (decoded,) = vae.decode((latents.to(vae.device, vae.dtype) * deviation + mean), return_dict=False)
+        if not torch.isfinite(decoded).all():
+            raise WeightsError(
+                f"The checkpoint {self._network.checkpoint.name} gives no picture: its numbers overflow.",
+                f"Take one that is made for {self._context.number_format}.",
             )
-        shown = ((decoded[0][0].float() / 2 + 0.5).clamp(0, 1) * 255).round().to(torch.uint8)
+        shown = ((decoded[0].float() / 2 + 0.5).clamp(0, 1) * 255).round().to(torch.uint8)
         self._context.progress("developing", 1, 1)
         return np.ascontiguousarray(shown.permute(1, 2, 0).cpu().numpy())
 
@@ -197,6 +203,21 @@ class Studio:
         finally:
             for hook in hooks:
                 hook.remove()
+
+
+def _spread(vae: Any) -> tuple[Any, Any]:
+    """Mean and deviation of a VAE's latents; the denoiser works on such of mean 0 and deviation 1.
+
+    SDXL's have one number for all four channels; some that were made of it have a mean and a number for each.
+    """
+    config = vae.config
+    if config.latents_mean is None or config.latents_std is None:
+        return 0.0, 1 / config.scaling_factor
+    mean, deviation = (
+        torch.tensor(each, dtype=vae.dtype, device=vae.device).view(1, -1, 1, 1)
+        for each in (config.latents_mean, config.latents_std)
+    )
+    return mean, deviation / config.scaling_factor
 
 
 def _named(encoded: tuple[torch.Tensor | None, ...]) -> dict[str, torch.Tensor]:

@@ -9,21 +9,21 @@ import cv2
 import numpy as np
 
 from shared_schema.engine import Context
-from shared_schema.errors import FaceError, TextError
+from shared_schema.errors import InputError, TextError
 from shared_schema.messages import Task
 from shared_schema.records import write_face
 from shared_schema.stages import Aspect, PortraitOutcome, PortraitParams, Scheduler
-from vision_worker import fitness
 from vision_worker.canvas import paint
 from vision_worker.choice import choose
 from vision_worker.faces import FaceFinder
 from vision_worker.framing import frame
 from vision_worker.images import Pixels, read_photo
-from vision_worker.portrait import frame_portrait, write_portrait
+from vision_worker.portrait import write_portrait
 from vision_worker.sdxl import schedulers, words
 from vision_worker.sdxl.adapters import digests
-from vision_worker.sdxl.candidates import Candidate, Judged, draw_until_fit
+from vision_worker.sdxl.candidates import Candidate, draw_until_fit
 from vision_worker.sdxl.caption import caption
+from vision_worker.sdxl.critic import Critic
 from vision_worker.sdxl.network import Network
 from vision_worker.sdxl.painting import Plan, Studio
 from vision_worker.sdxl.shapes import size_of
@@ -39,36 +39,26 @@ def draw_portraits(
     """Draw what a task asks for; see `SdxlEngine.run`. Its params are PortraitParams."""
     params = task.params
     assert isinstance(params, PortraitParams)  # noqa: S101 - the engine has looked
-    plan = _plan(network, finder, params, context)
-    advice = _advice(network, plan, params)
-
-    def judge(pixels: Pixels) -> Judged:
-        found = fitness.look(pixels, finder.find(pixels), params.face)
-        # From noise, a closed mouth costs no more than another seed; that of a photo is as it is.
-        faults = found.faults(strict=plan.photo is None)
-        framed = None
-        if found.face is not None and not faults:
-            try:
-                framed = frame_portrait(pixels, found.face, params, context, segmenter)
-            except FaceError as error:
-                faults = [str(error)]
-        return Judged(found.score, faults, framed, found.advice)
-
-    wish = params.drawing
+    plan, wish = _plan(network, finder, params, context), params.drawing
+    # From noise, a closed mouth costs no more than another seed; that of a photo is as it is.
+    critic = Critic(finder, segmenter, params, context, strict=plan.photo is None)
+    studio = Studio(network, plan, context)
     candidates = draw_until_fit(
-        Studio(network, plan, context).draw,
-        judge,
-        context,
-        first=task.seed,
-        count=wish.count,
-        tries=wish.tries,
+        studio.draw, critic.judge, context, first=task.seed, count=wish.count, tries=wish.tries
     )
     fit = [one for one in candidates if one.fit]
-    if len(fit) < wish.count:
-        advice.append(f"Only {len(fit)} of {wish.count} pictures were fit: raise --tries.")
     _write(fit, plan, network, task, context)
     if wish.count > 1:
         write_sheet(context.output("sheet", "sheet.jpg"), candidates)
+    return _outcome(candidates, _advice(network, plan, params), network, wish.count)
+
+
+def _outcome(
+    candidates: Sequence[Candidate], advice: list[str], network: Network, wanted: int
+) -> PortraitOutcome:
+    fit = [one for one in candidates if one.fit]
+    if len(fit) < wanted:
+        advice.append(f"Only {len(fit)} of {wanted} pictures were fit: raise --tries.")
     best = fit[0].judged
     assert best.framed is not None  # noqa: S101 - that is what fit means
     return PortraitOutcome(
@@ -85,6 +75,10 @@ def _plan(network: Network, finder: FaceFinder, params: PortraitParams, context:
     wish, manner = params.drawing, network.manner
     width, height = size_of(params.aspect, network.native_side)
     path = context.optional_input("photo")
+    if path is not None and wish.refine:
+        raise InputError(
+            "The refiner finishes what is drawn from noise.", "Leave out the photo, or --refine."
+        )
     return Plan(
         words.words(_read_prompt(context.input("prompt")), wish.negative, wish.style),
         width,
