@@ -116,17 +116,18 @@ def test_a_photo_is_drawn_from_and_strength_leads_away_from_it(glass_network: Ne
     )
     assert apart(near, start) < 12
     assert apart(far, start) > apart(near, start) + 5
-    assert steps_of(
-        glass_network.painter.unet, lambda: draw(glass_network, steps=10, photo=start, strength=0.3)
-    ) == pytest.approx(3, abs=1)
 
 
-def test_the_least_strength_still_draws_a_step(glass_network: Network) -> None:
-    start = photo(HOPPER, GLASS_SIDE)
-    count = steps_of(
-        glass_network.painter.unet, lambda: draw(glass_network, steps=2, photo=start, strength=0.05)
-    )
-    assert count == 1
+@pytest.mark.parametrize(("strength", "drawn"), [(0.05, 1), (0.3, 3), (0.55, 5), (1.0, 10)])
+def test_from_a_photo_the_share_of_steps_that_strength_says_is_drawn_and_told(
+    glass_network: Network, strength: float, drawn: int
+) -> None:
+    heard: set[tuple[int, int]] = set()
+    listening = context(progress=lambda phase, *told: heard.add(told[:2]) if phase == "drawing" else None)
+    wish = plan(glass_network, 10, photo=photo(HOPPER, GLASS_SIDE), strength=strength)
+    studio = Studio(glass_network, wish, listening)
+    assert steps_of(glass_network.painter.unet, lambda: studio.draw(0, "drawing")) == drawn
+    assert heard == {(done, drawn) for done in range(drawn + 1)}
 
 
 def test_the_refiner_makes_the_last_steps(home: Path) -> None:

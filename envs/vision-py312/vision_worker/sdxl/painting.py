@@ -50,6 +50,11 @@ class Plan:
     refine: bool = False
     preview: bool = False
 
+    @property
+    def steps_drawn(self) -> int:
+        """Of its steps those that are drawn: from a photo only the share that `strength` is, at least one."""
+        return self.steps if self.photo is None else max(1, int(self.steps * self.strength))
+
 
 @dataclass(frozen=True)
 class _Embeddings:
@@ -125,9 +130,10 @@ class Studio:
         if self._start is None:
             options |= {"width": plan.width, "height": plan.height}
         else:
-            # At the least one step: with fewer there is nothing to begin with.
-            pipeline, strength = network.repainter, max(plan.strength, 1.001 / plan.steps)
-            options |= {"image": self._start, "strength": min(strength, 1.0)}
+            pipeline = network.repainter
+            # A little more than the share, which is rounded down.
+            strength = min((plan.steps_drawn + 0.01) / plan.steps, 1.0)
+            options |= {"image": self._start, "strength": strength}
         latents = self._run(pipeline, {**options, **self._embeddings.base}, phase, 0)
         return self._refine(latents, generator, phase) if plan.refine else latents
 
@@ -156,12 +162,12 @@ class Studio:
         def stepped(_pipeline: Any, index: int, _time: Any, tensors: dict[str, Any]) -> dict[str, Any]:
             nonlocal reached
             reached = before + index + 1
-            context.progress(phase, reached, plan.steps)
+            context.progress(phase, reached, plan.steps_drawn)
             if plan.preview:
                 context.chunk("preview", preview(tensors["latents"]))
             return tensors
 
-        with self._watched(phase, lambda: reached, plan.steps, pipeline.unet):
+        with self._watched(phase, lambda: reached, plan.steps_drawn, pipeline.unet):
             (latents,) = pipeline(
                 **options, callback_on_step_end=stepped, callback_on_step_end_tensor_inputs=["latents"]
             )
