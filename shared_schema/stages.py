@@ -147,7 +147,8 @@ class Drawing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class PortraitParams(_Typed, frozen=True, tag="portrait"):
     """Which part of the picture to keep, and how large.
 
-    `size` is the output's short side in pixels; None keeps the picture's own, at most 512.
+    `size` is the output's short side in pixels; None is 512, or what the picture has for that: a part cut out
+    of it is at most doubled.
     `face` counts faces from 1, left to right; None demands that there is exactly one.
     `background` is "keep", "blur", or the colour that takes its place ("#rrggbb").
     `drawing` is for engines that draw.
