@@ -72,7 +72,9 @@ def _hang(network: Network, path: Path, name: str) -> None:
     try:
         tensors = load_file(path)
     except SafetensorError as error:
-        raise WeightsError(f"{path.name} is damaged or no safetensors file: {error}.") from error
+        raise WeightsError(
+            f"{path.name} is damaged or no safetensors file: {error}.", "Fetch it again."
+        ) from error
     if not any("lora" in key.lower() for key in tensors):
         raise WeightsError(f"{path.name} holds no LoRA.", "Whole checkpoints go to --checkpoint.")
     try:
