@@ -11,9 +11,26 @@ from shared_schema.errors import EngineUnavailable
 from shared_schema.packages import availability_of
 from shared_schema.weights import availability_of_weights, find
 
-__all__ = ["FetchedEngine"]
+__all__ = ["FetchedEngine", "with_weights"]
 
 Network = TypeVar("Network")
+
+
+def with_weights(installed: Availability, *weights: str) -> Availability:
+    """Ready where an engine's neural packages are and the first of these models; the others are a help.
+
+    Where packages and weights are missing, one command brings both.
+    """
+    first = weights[0]
+    if installed.ready:
+        return availability_of_weights(first)
+    if find(first) is not None:
+        return installed
+    return Availability(
+        ready=False,
+        lacks=installed.lacks,
+        remedy=f"Run `avatar models fetch {' '.join(weights)} --packages`.",
+    )
 
 
 class FetchedEngine(Engine, Generic[Network]):
@@ -34,7 +51,7 @@ class FetchedEngine(Engine, Generic[Network]):
     def availability(cls) -> Availability:
         """Ready where packages and weights are there, and the licence, if it asks for that, was accepted."""
         installed = availability_of(cls.packages, cls.environment, cls.option)
-        return availability_of_weights(cls.weights) if installed.ready else installed
+        return with_weights(installed, cls.weights) if installed.ready or cls.option else installed
 
     @property
     def network(self) -> Network:

@@ -8,7 +8,9 @@ import msgspec
 import pytest
 
 from shared_schema import paths, weights
+from shared_schema.engine import Availability
 from shared_schema.errors import WeightsError
+from shared_schema.fetched import with_weights
 from shared_schema.weights import RECORD_NAME, File, Record
 
 
@@ -46,6 +48,18 @@ def test_missing_weights_say_how_to_get_them() -> None:
     available = weights.availability_of_weights("kokoro")
     assert not available.ready
     assert available.remedy == "Run `avatar models fetch kokoro`."
+
+
+def test_where_packages_are_missing_too_one_command_brings_both() -> None:
+    lacking = Availability(
+        ready=False, lacks="The package torch is missing.", remedy="Run `avatar envs sync`."
+    )
+    both = with_weights(lacking, "sdxl-base", "sdxl-vae")
+    assert (both.ready, both.lacks) == (False, lacking.lacks)
+    assert both.remedy == "Run `avatar models fetch sdxl-base sdxl-vae --packages`."
+    put("sdxl-base")
+    assert with_weights(lacking, "sdxl-base", "sdxl-vae") == lacking
+    assert with_weights(Availability(ready=True), "sdxl-base", "sdxl-vae").ready
 
 
 def test_weights_with_terms_wait_for_their_acceptance() -> None:

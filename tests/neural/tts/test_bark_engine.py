@@ -155,12 +155,14 @@ def test_it_is_ready_when_packages_and_weights_are_there(
     own_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert BarkEngine.availability().ready
-    shutil.rmtree(own_home)
+    with monkeypatch.context() as without:
+        without.setattr(BarkEngine, "packages", ("no-such-package",))
+        assert BarkEngine.availability().remedy == "Run `avatar envs sync tts --neural`."
+        shutil.rmtree(own_home)
+        assert BarkEngine.availability().remedy == "Run `avatar models fetch bark --packages`."
     assert BarkEngine.availability().remedy == "Run `avatar models fetch bark`."
     with pytest.raises(EngineUnavailable, match="weights bark are gone"):
         BarkEngine().load()
-    monkeypatch.setattr(BarkEngine, "packages", ("no-such-package",))
-    assert BarkEngine.availability().remedy == "Run `avatar envs sync tts --neural`."
 
 
 def test_loading_and_speaking_reach_for_no_network(

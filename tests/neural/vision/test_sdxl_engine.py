@@ -31,6 +31,7 @@ from shared_schema.weights import RECORD_NAME
 from tests.neural.vision.conftest import GLASS_SIDE, HOPPER, Portray, context
 from tests.neural.vision.glass import glass_sizes
 from tests.neural.vision.loras import make_lora
+from tests.neural.vision.single_file import make_single_file
 from vision_worker.engines.sdxl import SdxlEngine
 from vision_worker.faces import FaceFinder
 from vision_worker.samples import PORTRAIT
@@ -206,6 +207,23 @@ def test_it_is_ready_with_its_weights_or_with_the_tokenizers_for_one_s_own(
     engine.load()
     with pytest.raises(EngineUnavailable, match="name a checkpoint of yours"):
         engine.run(Task("t", 1, Stage.PORTRAIT, "sdxl", str(home), {}, PortraitParams()), context())
+    engine.unload()
+
+
+def test_loading_and_drawing_reach_for_no_network(
+    glass: Path, portray: Portray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def deny(*_arguments: object, **_named: object) -> None:
+        raise AssertionError("it reached for the network")
+
+    for name in ("socket", "create_connection", "getaddrinfo"):
+        monkeypatch.setattr(f"socket.{name}", deny)
+    monkeypatch.setenv("AVATAR_HOME", str(glass))
+    engine = SdxlEngine()
+    engine.load()
+    assert portray(engine, photo=HOPPER, strength=0.1).outcome.score > 40
+    single = make_single_file(glass / "one.safetensors", glass / "models" / "sdxl-base")
+    assert portray(engine, photo=HOPPER, strength=0.1, checkpoint=str(single)).outcome.score > 40
     engine.unload()
 
 

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 from shared_schema.engine import Availability, Context
 from shared_schema.errors import EngineUnavailable, InputError, WeightsError
+from shared_schema.fetched import with_weights
 from shared_schema.messages import Memory, Task
 from shared_schema.packages import availability_of, version_with
 from shared_schema.stages import PortraitOutcome, PortraitParams, Stage
-from shared_schema.weights import availability_of_weights, find
+from shared_schema.weights import find
 from vision_worker import packages
 from vision_worker.engines.base import FaceEngine
 
@@ -23,8 +24,8 @@ __all__ = ["SdxlEngine"]
 # ruff: noqa: PLC0415 - its imports take seconds, and only a worker that draws needs them
 
 PACKAGES = ("torch", "diffusers", "transformers", "accelerate", "peft", "safetensors")
-WEIGHTS, CONFIGURATION = "sdxl-base", "sdxl-configuration"
-"""Models of the manifest: all of it, or what a checkpoint of the user's own lacks."""
+WEIGHTS, FIXED_VAE, CONFIGURATION = "sdxl-base", "sdxl-vae", "sdxl-configuration"
+"""Models of the manifest: all nets, what half precision wants, what a checkpoint of the user's own lacks."""
 
 
 class SdxlEngine(FaceEngine):
@@ -51,9 +52,9 @@ class SdxlEngine(FaceEngine):
         """Ready where packages and weights are; the tokenizers suffice for a checkpoint of the user's own."""
         faces = super().availability()
         installed = availability_of(PACKAGES, "vision", "--neural") if faces.ready else faces
-        if not installed.ready or find(CONFIGURATION) is not None:
+        if not faces.ready or find(CONFIGURATION) is not None:
             return installed
-        return availability_of_weights(WEIGHTS)
+        return with_weights(installed, WEIGHTS, FIXED_VAE)
 
     @property
     def network(self) -> Network:
