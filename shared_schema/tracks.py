@@ -14,12 +14,10 @@ from typing import Any, Final
 
 from shared_schema.errors import ProtocolError
 from shared_schema.frames import MAX_FRAMES
+from shared_schema.mesh import POINT_COUNT
 from shared_schema.npy import FORMATS, Layout, header, read_layout
 
-__all__ = ["POINTS", "Track", "read_track", "write_track"]
-
-POINTS: Final = 478
-"""Points of a face: those of MediaPipe's mesh, as in `records.FaceMesh`."""
+__all__ = ["Track", "read_track", "write_track"]
 
 _KINDS: Final = {"points": "<f4", "seen": "|b1", "scene": "<i4", "yaw": "<f4", "pitch": "<f4", "roll": "<f4"}
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
@@ -92,4 +90,4 @@ def _read(bundle: zipfile.ZipFile, name: str, kind: str) -> memoryview:
 
 
 def _shape(name: str, count: int) -> tuple[int, ...]:
-    return (count, POINTS, 3) if name == "points" else (count,)
+    return (count, POINT_COUNT, 3) if name == "points" else (count,)

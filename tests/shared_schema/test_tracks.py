@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from shared_schema.errors import ProtocolError
-from shared_schema.tracks import POINTS, Track, read_track, write_track
+from shared_schema.mesh import POINT_COUNT
+from shared_schema.tracks import Track, read_track, write_track
 
 Arrays = dict[str, Any]
 
@@ -19,7 +20,7 @@ Arrays = dict[str, Any]
 def arrays(count: int = 4) -> Arrays:
     random = np.random.default_rng(count)
     made: Arrays = {
-        "points": random.normal(size=(count, POINTS, 3)).astype(np.float32),
+        "points": random.normal(size=(count, POINT_COUNT, 3)).astype(np.float32),
         "seen": np.arange(count) % 3 > 0,
         "scene": np.arange(count, dtype=np.int32) // 2,
     }
@@ -61,9 +62,9 @@ def test_the_same_track_gives_the_same_bytes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("points", np.zeros((4, POINTS, 3))),
+        ("points", np.zeros((4, POINT_COUNT, 3))),
         ("points", np.zeros((4, 468, 3), np.float32)),
-        ("points", np.zeros((3, POINTS, 3), np.float32)),
+        ("points", np.zeros((3, POINT_COUNT, 3), np.float32)),
         ("seen", np.ones(4, np.uint8)),
         ("seen", np.array(True)),
         ("scene", np.zeros(4, np.int64)),

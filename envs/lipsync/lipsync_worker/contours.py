@@ -14,8 +14,8 @@ import numpy as np
 
 from lipsync_worker.arrays import Floats, floats
 from lipsync_worker.face_frame import FaceFrame
-from lipsync_worker.landmarks import LOWER_RINGS, UPPER_RINGS
 from lipsync_worker.warp import sampled
+from shared_schema.mesh import LOWER_RINGS, UPPER_RINGS
 
 __all__ = ["edge_cut", "refine"]
 

@@ -11,9 +11,10 @@ import numpy as np
 
 from lipsync_worker.arrays import Floats, Picture, floats
 from lipsync_worker.face_frame import FaceFrame
-from lipsync_worker.landmarks import BROWS, EYES, LID_FOLDS
+from lipsync_worker.landmarks import BROWS, LID_FOLDS
 from lipsync_worker.slit import Curves, Slit, opening, smooth
 from lipsync_worker.warp import Grid, interpolation, sampled, smoothstep
+from shared_schema.mesh import EYES
 
 __all__ = ["Eye"]
 

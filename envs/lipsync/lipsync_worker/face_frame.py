@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from lipsync_worker.arrays import Floats
-from lipsync_worker.landmarks import COUNT, SYMMETRIC_PAIRS
+from lipsync_worker.landmarks import SYMMETRIC_PAIRS
 from shared_schema.errors import FaceError
+from shared_schema.mesh import POINT_COUNT
 from shared_schema.records import FaceMesh
 
 __all__ = ["FaceFrame"]
@@ -39,8 +40,8 @@ class FaceFrame:
     def of(cls, mesh: FaceMesh) -> FaceFrame:
         """The frame of a mesh; FaceError where its points cannot be a face."""
         points = np.asarray(mesh.points, np.float32)
-        if points.shape != (COUNT, 3) or not np.isfinite(points).all():
-            raise FaceError(f"The face file has {len(points)} usable points instead of {COUNT}.")
+        if points.shape != (POINT_COUNT, 3) or not np.isfinite(points).all():
+            raise FaceError(f"The face file has {len(points)} usable points instead of {POINT_COUNT}.")
         unit = float(np.linalg.norm(points[454] - points[234]))
         if unit < 16:
             raise FaceError(

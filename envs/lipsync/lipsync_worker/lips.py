@@ -12,9 +12,10 @@ import numpy as np
 from lipsync_worker.arrays import Floats, floats
 from lipsync_worker.contours import edge_cut
 from lipsync_worker.face_frame import FaceFrame
-from lipsync_worker.landmarks import CHIN, FIXED, JAW_LINE, LOWER_RINGS, UPPER_RINGS
+from lipsync_worker.landmarks import CHIN, FIXED, JAW_LINE
 from lipsync_worker.pose import Param
 from lipsync_worker.warp import smoothstep
+from shared_schema.mesh import LOWER_RINGS, UPPER_RINGS
 
 __all__ = ["Lips"]
 

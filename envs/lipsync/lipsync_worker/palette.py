@@ -9,7 +9,7 @@ import numpy as np
 
 from lipsync_worker.arrays import Floats, floats
 from lipsync_worker.face_frame import FaceFrame
-from lipsync_worker.landmarks import EYES, LOWER_RINGS, UPPER_RINGS
+from shared_schema.mesh import EYES, LOWER_RINGS, UPPER_RINGS
 
 __all__ = ["Palette"]
 

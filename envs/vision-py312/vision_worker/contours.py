@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from shared_schema import mesh
+from shared_schema.mesh import LOWER_RINGS, UPPER_RINGS
+
 __all__ = ["EYES", "LIPS", "OVAL"]
 
 OVAL: Final = (
@@ -12,16 +15,8 @@ OVAL: Final = (
 )  # fmt: skip
 """Around the face, from the forehead clockwise as the person sees it."""
 
-LIPS: Final = (
-    (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291),
-    (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308),
-    (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308),
-    (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291),
-)
+LIPS: Final = (UPPER_RINGS[0], UPPER_RINGS[-1], LOWER_RINGS[-1], LOWER_RINGS[0])
 """From corner to corner of the mouth: the upper lip outside and inside, the lower inside and outside."""
 
-EYES: Final = (
-    (33, 246, 161, 160, 159, 158, 157, 173, 133, 155, 154, 153, 145, 144, 163, 7),
-    (362, 398, 384, 385, 386, 387, 388, 466, 263, 249, 390, 373, 374, 380, 381, 382),
-)
+EYES: Final = tuple((*upper, *lower[-2:0:-1]) for upper, lower in mesh.EYES)
 """Around each eye."""

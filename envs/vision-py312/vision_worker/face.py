@@ -11,15 +11,13 @@ from numpy.typing import NDArray
 from shared_schema.records import FaceMesh
 from vision_worker.pose import Pose, pose_of
 
-__all__ = ["POINT_COUNT", "Box", "Face", "Points"]
+__all__ = ["Box", "Face", "Points"]
 
 Points = NDArray[np.float64]
 """Shape (478, 3): x and y in pixels, z in the same unit, smaller is nearer."""
 
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom, in pixels."""
-
-POINT_COUNT: Final = 478
 
 _TEMPLES: Final = (234, 454)
 _EYE_CORNERS: Final = (33, 133, 362, 263)

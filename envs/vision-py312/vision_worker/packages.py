@@ -9,13 +9,11 @@ from typing import Final
 from shared_schema.engine import Availability
 from shared_schema.packages import availability_of
 from shared_schema.weights import find
+from vision_worker.models import FACE_LANDMARKER
 
 __all__ = ["PACKAGES", "availability"]
 
 PACKAGES: Final = ("mediapipe", "opencv-python-headless", "pillow", "pillow-heif")
-_FETCHED_MODEL: Final = "face-landmarker"
-"""What stands in for it with a later mediapipe."""
-
 _FACE_MODEL: Final = "modules/face_landmark/face_landmark_with_attention.tflite"
 
 
@@ -26,7 +24,7 @@ def availability() -> Availability:
         return installed
     package = importlib.util.find_spec("mediapipe")
     folders = package.submodule_search_locations if package else None
-    if any((Path(folder) / _FACE_MODEL).is_file() for folder in folders or ()) or find(_FETCHED_MODEL):
+    if any((Path(folder) / _FACE_MODEL).is_file() for folder in folders or ()) or find(FACE_LANDMARKER):
         return installed
     return Availability(
         ready=False,

@@ -21,10 +21,11 @@ from numpy.typing import NDArray
 
 from shared_schema.engine import Context
 from shared_schema.frames import Frames
+from shared_schema.mesh import POINT_COUNT
 from shared_schema.stages import TrackParams
 from shared_schema.tracks import Track
 from vision_worker.choice import choose, subjects
-from vision_worker.face import POINT_COUNT, Box, Face
+from vision_worker.face import Box, Face
 from vision_worker.faces import FaceFinder
 from vision_worker.images import Pixels
 from vision_worker.pose import pose_of

@@ -13,9 +13,10 @@ from PIL import Image, ImageChops
 
 from shared_schema.engine import Context
 from shared_schema.errors import Cancelled, FaceError
+from shared_schema.mesh import POINT_COUNT
 from shared_schema.messages import Task
 from shared_schema.stages import PortraitParams, Stage
-from vision_worker.face import POINT_COUNT, Face
+from vision_worker.face import Face
 from vision_worker.images import Pixels
 from vision_worker.portrait import Framed
 from vision_worker.sdxl.candidates import THUMBNAIL, Candidate, Judged, draw_until_fit

@@ -11,9 +11,10 @@ import pytest
 from PIL.PngImagePlugin import PngImageFile
 
 from shared_schema.engine import Context
+from shared_schema.mesh import POINT_COUNT
 from shared_schema.messages import Task
 from shared_schema.stages import PortraitParams, Scheduler, Stage
-from vision_worker.face import POINT_COUNT, Face
+from vision_worker.face import Face
 from vision_worker.portrait import Framed, write_portrait
 from vision_worker.sdxl.caption import caption
 from vision_worker.sdxl.painting import Plan

@@ -10,8 +10,8 @@ from lipsync_worker.arrays import Floats, Picture
 from lipsync_worker.compositor import doubled
 from lipsync_worker.eyes import Eye
 from lipsync_worker.face_frame import FaceFrame
-from lipsync_worker.landmarks import EYES
 from lipsync_worker.sway import STILL
+from shared_schema.mesh import EYES
 from shared_schema.records import FaceMesh
 
 IRISES = (468, 473)

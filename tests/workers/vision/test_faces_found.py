@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from vision_worker.face import POINT_COUNT, Face
+from shared_schema.mesh import POINT_COUNT
+from vision_worker.face import Face
 from vision_worker.faces import FaceFinder
 from vision_worker.images import Pixels
 

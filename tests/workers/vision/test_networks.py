@@ -142,8 +142,3 @@ def test_a_damaged_file_is_refused(tmp_path: Path, bundle: Path, content: bytes 
     path.write_bytes(content if isinstance(content, bytes) else bundle.read_bytes()[:300_000])
     with pytest.raises(WeightsError, match=r"face_landmarker\.task is damaged"):
         TaskNetworks(path)
-
-
-def test_the_finder_does_not_know_which_it_has() -> None:
-    source = Path(sys.modules[FaceFinder.__module__].__file__ or "").read_text()
-    assert "import mediapipe" not in source

@@ -13,6 +13,7 @@ from shared_schema.stages import PortraitOutcome, PortraitParams, Stage
 from shared_schema.weights import find
 from vision_worker import packages
 from vision_worker.engines.base import FaceEngine
+from vision_worker.models import SDXL, SDXL_CONFIGURATION, SDXL_VAE
 
 if TYPE_CHECKING:
     from vision_worker.sdxl.adapters import Adapter
@@ -24,8 +25,6 @@ __all__ = ["SdxlEngine"]
 # ruff: noqa: PLC0415 - its imports take seconds, and only a worker that draws needs them
 
 PACKAGES = ("torch", "diffusers", "transformers", "accelerate", "peft", "safetensors")
-WEIGHTS, FIXED_VAE, CONFIGURATION = "sdxl-base", "sdxl-vae", "sdxl-configuration"
-"""Models of the manifest: all nets, what half precision wants, what a checkpoint of the user's own lacks."""
 
 
 class SdxlEngine(FaceEngine):
@@ -52,9 +51,9 @@ class SdxlEngine(FaceEngine):
         """Ready where packages and weights are; the tokenizers suffice for a checkpoint of the user's own."""
         faces = super().availability()
         installed = availability_of(PACKAGES, "vision", "--neural") if faces.ready else faces
-        if not faces.ready or find(CONFIGURATION) is not None:
+        if not faces.ready or find(SDXL_CONFIGURATION) is not None:
             return installed
-        return with_weights(installed, WEIGHTS, FIXED_VAE)
+        return with_weights(installed, SDXL, SDXL_VAE)
 
     @property
     def network(self) -> Network:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
+from shared_schema.mesh import POINT_COUNT
 from vision_worker.images import Pixels
 from vision_worker.networks import CONFIDENCE, Detection, Meshes, load_mediapipe
 
 __all__ = ["LegacyNetworks"]
-
-_POINTS: Final = 478
 
 
 class LegacyNetworks:
@@ -40,7 +39,7 @@ class LegacyNetworks:
         """The meshes of at most four faces that the short-range detector finds."""
         found = self._mesh.process(picture).multi_face_landmarks or []
         points = [[(mark.x, mark.y, mark.z) for mark in one.landmark] for one in found]
-        return np.array(points, np.float64).reshape(len(points), _POINTS, 3)
+        return np.array(points, np.float64).reshape(len(points), POINT_COUNT, 3)
 
     def close(self) -> None:
         """Free the networks."""

@@ -14,29 +14,29 @@ import numpy as np
 
 from shared_schema import weights
 from shared_schema.errors import EngineUnavailable, WeightsError
+from shared_schema.mesh import POINT_COUNT
 from vision_worker.images import Pixels
+from vision_worker.models import FACE_LANDMARKER
 from vision_worker.networks import CONFIDENCE, Detection, Meshes, load_mediapipe
 from vision_worker.windows import Window, look, tiles
 
 __all__ = ["TaskNetworks", "model_file"]
 
-_WEIGHTS: Final = "face-landmarker"
 _FILE: Final = "face_landmarker.task"
 _DETECTOR: Final = "face_detector.tflite"
 
-_POINTS: Final = 478
 _PART: Final = 1 / 3
 """Side of the parts that the short-range detector looks at: a sixteenth of the whole is a fifth of one."""
 
 
 def model_file() -> Path:
     """The models on this machine; EngineUnavailable where they are not."""
-    folder = weights.find(_WEIGHTS)
+    folder = weights.find(FACE_LANDMARKER)
     path = folder / _FILE if folder else None
     if path is None or not path.is_file():
         raise EngineUnavailable(
             f"The face model {_FILE} is not on this machine.",
-            f"Add a model {_WEIGHTS} with it to a manifest of your own: docs/howto/weights.md.",
+            f"Add a model {FACE_LANDMARKER} with it to a manifest of your own: docs/howto/weights.md.",
         )
     return path
 
@@ -67,7 +67,7 @@ class TaskNetworks:
         except (OSError, zipfile.BadZipFile, KeyError, RuntimeError, ValueError) as error:
             raise WeightsError(
                 f"The face model {path.name} is damaged.",
-                f"Run `avatar models rm {_WEIGHTS}` and fetch it again.",
+                f"Run `avatar models rm {FACE_LANDMARKER}` and fetch it again.",
             ) from error
 
     def near(self, picture: Pixels) -> list[Detection]:
@@ -89,7 +89,7 @@ class TaskNetworks:
         """The meshes of at most four faces."""
         found = self._mesh.detect(self._image(picture)).face_landmarks
         points = [[(mark.x, mark.y, mark.z) for mark in one] for one in found]
-        return np.array(points, np.float64).reshape(len(points), _POINTS, 3)
+        return np.array(points, np.float64).reshape(len(points), POINT_COUNT, 3)
 
     def close(self) -> None:
         """Free the networks."""

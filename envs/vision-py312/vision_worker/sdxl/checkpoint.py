@@ -22,15 +22,12 @@ from safetensors import SafetensorError, safe_open
 from shared_schema.errors import EngineUnavailable, WeightsError
 from shared_schema.stages import Scheduler
 from shared_schema.weights import find
+from vision_worker.models import SDXL, SDXL_CONFIGURATION
 
 __all__ = ["VARIABLE", "Checkpoint", "Manner", "locate"]
 
 VARIABLE: Final = "AVATAR_CHECKPOINT"
 """Names the checkpoint to draw with where a task names none."""
-
-BASE: Final = "sdxl-base"
-CONFIGURATION: Final = "sdxl-configuration"
-"""The models of the manifest: all of SDXL, and what a single file lacks."""
 
 PIPELINE: Final = "StableDiffusionXLPipeline"
 NETS: Final = ("text_encoder", "text_encoder_2", "unet", "vae")
@@ -118,12 +115,12 @@ def locate(given: str) -> Checkpoint:
     EngineUnavailable where there is none, WeightsError where it is not SDXL in safetensors.
     """
     given = given or os.environ.get(VARIABLE, "").strip()
-    base = find(BASE)
+    base = find(SDXL)
     if not given:
         if base is None:
             raise EngineUnavailable(
-                f"The weights {BASE} are not on this machine.",
-                f"Run `avatar models fetch {BASE}`, or name a checkpoint of yours with --checkpoint.",
+                f"The weights {SDXL} are not on this machine.",
+                f"Run `avatar models fetch {SDXL}`, or name a checkpoint of yours with --checkpoint.",
             )
         return Checkpoint(base, base, fetched=True)
     path = Path(os.path.expanduser(given))  # noqa: PTH111 - pathlib's raises where there is no such user
@@ -131,11 +128,11 @@ def locate(given: str) -> Checkpoint:
         _check_folder(path)
         return Checkpoint(path, path)
     _check_file(path)
-    configuration = base or find(CONFIGURATION)
+    configuration = base or find(SDXL_CONFIGURATION)
     if configuration is None:
         raise EngineUnavailable(
             f"{path.name} needs SDXL's tokenizers, which are not on this machine.",
-            f"Run `avatar models fetch {CONFIGURATION}` (3 MB).",
+            f"Run `avatar models fetch {SDXL_CONFIGURATION}` (3 MB).",
         )
     return Checkpoint(path, configuration)
 

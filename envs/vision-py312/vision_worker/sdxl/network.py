@@ -25,14 +25,12 @@ from transformers.utils import logging as transformers_logging
 from shared_schema.errors import EngineUnavailable, WeightsError
 from shared_schema.residence import Residence
 from shared_schema.weights import find
+from vision_worker.models import SDXL_REFINER, SDXL_VAE
 from vision_worker.sdxl.checkpoint import Checkpoint, Manner
 
 __all__ = ["Network", "Painter", "Repainter", "load", "usual_format"]
 
 DENOISERS: Final = {"unet", "refiner"}
-REFINER: Final = "sdxl-refiner"
-FIXED_VAE: Final = "sdxl-vae"
-"""The models of the manifest: the denoiser of the last steps, and the VAE that does not overflow in fp16."""
 
 for library in (diffusers_logging, transformers_logging):
     library.disable_progress_bar()
@@ -154,10 +152,11 @@ class Network:
     def need_refiner(self) -> Repainter:
         """The denoiser of the last steps, read when first asked for. EngineUnavailable where it is absent."""
         if self.refiner is None:
-            folder = find(REFINER)
+            folder = find(SDXL_REFINER)
             if folder is None:
                 raise EngineUnavailable(
-                    f"The weights {REFINER} are not on this machine.", f"Run `avatar models fetch {REFINER}`."
+                    f"The weights {SDXL_REFINER} are not on this machine.",
+                    f"Run `avatar models fetch {SDXL_REFINER}`.",
                 )
             self.refiner = _read_refiner(folder, self.painter)
             self._pack("refiner", self.refiner.unet)
@@ -221,13 +220,13 @@ def _read_refiner(folder: Path, painter: Painter) -> Repainter:
             add_watermarker=False,
         )
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise WeightsError(f"The weights {REFINER} cannot be read: {_first_line(error)}") from error
+        raise WeightsError(f"The weights {SDXL_REFINER} cannot be read: {_first_line(error)}") from error
     refiner.set_progress_bar_config(disable=True)
     return refiner
 
 
 def _fixed_vae(dtype: torch.dtype) -> AutoencoderKL | None:
-    folder = find(FIXED_VAE)
+    folder = find(SDXL_VAE)
     if folder is None:
         return None
     return AutoencoderKL.from_pretrained(folder, dtype=dtype, use_safetensors=True, local_files_only=True)
