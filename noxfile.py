@@ -35,6 +35,7 @@ nox.options.sessions = [
     "tts-neural",
     "tts-fork",
     "vision-neural",
+    "lipsync-neural",
     "pipeline",
     "locks",
 ]
@@ -50,12 +51,12 @@ WORKER_TESTS = {
         "tests/pipeline/metrics.py",
         "tests/support/judge.py",
     ],
-    "lipsync": ["tests/workers/lipsync"],
+    "lipsync": ["tests/workers/lipsync", "tests/neural/lipsync"],
 }
 """What is checked against which environment's packages."""
 
-LINTED = {"tts": "neural-test", "vision": "neural-test"}
-"""The kinds of environment whose packages the types are checked against, where it is not `test`."""
+LINTED = "neural-test"
+"""The kind of environment whose packages the types are checked against."""
 
 
 def ready(session: nox.Session, environment: Environment, kind: str) -> Environment:
@@ -100,14 +101,14 @@ def lint(session: nox.Session) -> None:
     run(session, tools, "-m", "ruff", "format", "--check")
     run(session, tools, "-m", "mypy", "orchestrator", "shared_schema", "noxfile.py", *ROOT_TESTS)
     for name in WORKERS:
-        environment = worker(session, name, LINTED.get(name, "test"))
+        environment = worker(session, name, LINTED)
         run(
             session, tools, "-m", "mypy",
             "--python-executable", str(environment.python_path), "--python-version", environment.python,
             str(environment.folder / f"{name}_worker"), *WORKER_TESTS[name],
             MYPYPATH=f"{ROOT}:{environment.folder}",
         )  # fmt: skip
-    environment = worker(session, "tts-fork", "neural-test")
+    environment = worker(session, "tts-fork", LINTED)
     run(
         session, tools, "-m", "mypy",
         "--python-executable", str(environment.python_path), "--python-version", environment.python,
@@ -189,6 +190,12 @@ def neural_pictures(session: nox.Session) -> None:
     test(session, worker(session, "vision", "neural-test"), ["tests/neural/vision"])
 
 
+@nox.session(name="lipsync-neural")
+def neural_lips(session: nox.Session) -> None:
+    """MuseTalk and Wav2Lip: real loading and generating code on tiny random weights."""
+    test(session, worker(session, "lipsync", "neural-test"), ["tests/neural/lipsync"])
+
+
 @nox.session
 def pipeline(session: nox.Session) -> None:
     """The whole way: the real command, in the environments that a user runs."""
@@ -210,10 +217,3 @@ def locks(session: nox.Session) -> None:
     except AvatarError as error:
         session.error(str(error))
     session.log("Each lock follows from its pyproject.toml.")
-
-
-@nox.session
-def neural(session: nox.Session) -> None:
-    """That the neural lock without an engine yet installs and works: gigabytes, so only when asked for."""
-    environment = worker(session, "lipsync", "neural")
-    run(session, environment, "tests/neural/check_lipsync.py")

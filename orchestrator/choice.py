@@ -99,7 +99,9 @@ def _ignored(engine: EngineInfo, inputs: Collection[str]) -> list[str]:
 
 
 def _missing(engine: EngineInfo, inputs: Collection[str]) -> list[str]:
-    return [need for need in engine.needs if need not in inputs]
+    """The needs that nothing meets; a need may name alternatives, "portrait|clip"."""
+    unmet = [need.split("|") for need in engine.needs if not set(need.split("|")) & set(inputs)]
+    return [" or ".join(alternatives) for alternatives in unmet]
 
 
 def _speaks(engine: EngineInfo, language: str) -> bool:

@@ -13,6 +13,7 @@ WORKER_OF = {
     Stage.SPEECH: "tts",
     Stage.PORTRAIT: "vision",
     Stage.FACE: "vision",
+    Stage.CLIP: "lipsync",
     Stage.LIPSYNC: "lipsync",
 }
 """Which worker does which stage."""

@@ -29,7 +29,7 @@ _ORDER = {
     "tts": ("neural", "base", "test", "neural-test"),
     "tts-fork": ("neural", "base", "test", "neural-test"),
     "vision": ("neural", "base", "test", "neural-test"),
-    "lipsync": ("neural", "base", "test"),
+    "lipsync": ("neural", "base", "test", "neural-test"),
 }
 """Each lock is compiled under the ones before it; but see `_constraints`."""
 
@@ -106,10 +106,10 @@ def _extras(kind: str) -> list[str]:
 
 
 def _constraints(name: str, kind: str, written: list[Path]) -> list[str]:
-    # Vision's neural lock names CUDA's packages for some Pythons and machines apart. As a constraint on
-    # another lock with torch, that has uv resolve for those too, and there are no wheels for them. So that
-    # lock's versions are the other's as long as its own are kept; a test compares them.
-    apart = (name, kind) == ("vision", "neural-test")
+    # Today's torch has a neural lock name CUDA's packages for some Pythons and machines apart. As a
+    # constraint on another lock with torch, that has uv resolve for those too, and there are no wheels for
+    # them. So that lock's versions are the other's as long as its own are kept; a test compares them.
+    apart = name in ("vision", "lipsync") and kind == "neural-test"
     locks = [lock for lock in written if not apart or lock.name != KINDS["neural"]]
     return [argument for lock in locks for argument in ("--constraint", str(lock))]
 

@@ -9,7 +9,7 @@ from typing import Final
 
 __all__ = ["SCHEMA_VERSION", "STAMP_NAME"]
 
-SCHEMA_VERSION: Final = 4
+SCHEMA_VERSION: Final = 5
 
 STAMP_NAME: Final = "avatar-environment.json"
 """Written into an environment as the last step of its set-up; a worker's Hello carries its `lock`."""

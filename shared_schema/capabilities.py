@@ -30,7 +30,9 @@ class EngineInfo(Body, frozen=True):
     `needs` are input files without which it cannot work, `ignores` such as it can make no use of.
     `version` is its own, and behind it in brackets those of the libraries that decide its result.
     `host` is its need of host memory, `gpu` of a GPU's: None where it uses none. `gpu_by_parts` is the same
-    under a profile that asks for that.
+    under a profile that asks for that. `streams` is whether it takes speech while that is being spoken.
+
+    A need may name alternatives, "portrait|clip": one of them suffices.
     """
 
     name: Identifier
@@ -46,6 +48,7 @@ class EngineInfo(Body, frozen=True):
     host: Memory = Memory(0)
     gpu: Memory | None = None
     gpu_by_parts: Memory | None = None
+    streams: bool = False
 
     @property
     def title(self) -> str:

@@ -46,7 +46,8 @@ class Availability(msgspec.Struct, frozen=True):
 class Engine(ABC):
     """One model, or one method that needs none.
 
-    `languages` are the BCP 47 tags it speaks; `needs` the input files without which it cannot work,
+    `languages` are the BCP 47 tags it speaks; `needs` the input files without which it cannot work ("a|b" is
+    one of both),
     `ignores` those it can make no use of, so that it is not taken where the user gave one.
     A worker lists its engines best first: of those that are ready and whose needs are met, the
     first is taken.
@@ -55,6 +56,8 @@ class Engine(ABC):
     what remains when the engine has left. The orchestrator plans by them, and measures: a worker that
     keeps more than its context is ended. `gpu` is None for an engine that never uses one; `gpu_by_parts` is
     what suffices where `Profile.by_parts` is set, None where that makes no difference.
+
+    An engine that `streams` takes a live speech: see `Context.live`.
     """
 
     name: ClassVar[str]
@@ -67,6 +70,7 @@ class Engine(ABC):
     host: ClassVar[Memory]
     gpu: ClassVar[Memory | None] = None
     gpu_by_parts: ClassVar[Memory | None] = None
+    streams: ClassVar[bool] = False
 
     @classmethod
     def availability(cls) -> Availability:

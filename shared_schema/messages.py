@@ -4,6 +4,7 @@
          │ <───────────────── Hello ────────────────── │   who I am, what I can do
          │ ───────────────── Welcome ────────────────> │   or Refused, with the reason
          │ ────────── Load · Run · Cancel ───────────> │
+         │ ────────── Chunk, of a live input ────────> │
          │ <── Loaded · Progress · Chunk · Result ──── │   or Failed
          │ ──────────── Grant · Release ─────────────> │
          │ <──────────────── Released ──────────────── │
@@ -75,7 +76,10 @@ class Artifact(Body, frozen=True):
 
 
 class Task(Body, frozen=True):
-    """One run of one engine: same inputs, parameters and seed, same artifacts."""
+    """One run of one engine: same inputs, parameters and seed, same artifacts.
+
+    `live` are inputs that are in no file: they come as chunks while the task runs.
+    """
 
     id: Identifier
     attempt: Annotated[int, msgspec.Meta(ge=1)]
@@ -85,6 +89,7 @@ class Task(Body, frozen=True):
     inputs: dict[str, FileRef]
     params: Params
     seed: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] = 0
+    live: list[Identifier] = msgspec.field(default_factory=list)
 
 
 class Peaks(Body, frozen=True):
@@ -165,7 +170,9 @@ class Progress(Body, frozen=True):
 
 
 class Chunk(Body, frozen=True):
-    """A piece of a result while it is made; its bytes are the bulk frame behind this message."""
+    """A piece of a result while it is made, or of a live input; its bytes are the bulk frame behind this
+    message.
+    """
 
     task_id: Identifier
     attempt: Count

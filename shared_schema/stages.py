@@ -5,7 +5,9 @@
     portrait  [photo], [prompt], [lora, lora-2...]  PortraitParams   portrait.png, face.json, [sheet.jpg]
     face      portrait                              FaceParams       face.json, [annotated.png]
               frames, [frames-2, ...]               TrackParams      track.npz
+    clip      clip                                  ClipParams       frames.npy, frames-2.npy..., clip.json
     lipsync   portrait, face, speech, [timings]     LipsyncParams    video.mp4
+              clip, shots, track, speech
 
 Files are named in messages by their path relative to the job's folder (`messages.FileRef`).
 """
@@ -13,21 +15,26 @@ Files are named in messages by their path relative to the job's folder (`message
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 
 from shared_schema import limits
 
 __all__ = [
+    "SPEECH_RATE",
     "Aspect",
+    "ClipOutcome",
+    "ClipParams",
     "Drawing",
     "Drawn",
+    "Dubbing",
     "FaceOutcome",
     "FaceParams",
     "Finding",
     "LipsyncOutcome",
     "LipsyncParams",
+    "Mask",
     "Outcome",
     "Params",
     "PortraitOutcome",
@@ -43,12 +50,17 @@ __all__ = [
 ]
 
 
+SPEECH_RATE: Final = 24_000
+"""Of speech that is sent while it is spoken, Hz; it is mono, 16 bit, little endian."""
+
+
 class Stage(StrEnum):
     """The stages, by the names that users type (`tts` is the command's name for `speech`)."""
 
     SPEECH = "tts"
     PORTRAIT = "portrait"
     FACE = "face"
+    CLIP = "clip"
     LIPSYNC = "lipsync"
 
 
@@ -83,6 +95,18 @@ class Scheduler(StrEnum):
     UNIPC = "unipc"
     LCM = "lcm"
     LIGHTNING = "lightning"
+
+
+class Mask(StrEnum):
+    """Which part of a face a neural lip-sync engine replaces.
+
+    `landmarks` is what lies within the jaw's own outline, below the nose; `v1.5` and `v1` are the shapes of
+    MuseTalk's two versions: the jaw without the cheeks, and all of the lower half.
+    """
+
+    LANDMARKS = "landmarks"
+    V15 = "v1.5"
+    V1 = "v1"
 
 
 class Verdict(StrEnum):
@@ -181,13 +205,43 @@ class TrackParams(_Typed, frozen=True, tag="track"):
     smooth: bool = True
 
 
+class ClipParams(_Typed, frozen=True, tag="clip"):
+    """How much of a video is needed: its first `seconds`, all of it where 0."""
+
+    seconds: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+
+
+class Dubbing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a neural engine replaces the mouth.
+
+    `version` names the weights where an engine has several ("v1.5", "v1"), empty the best that are there.
+    `shift` moves MuseTalk v1's box down by so many pixels (its bbox_shift). With `gate` the mouth rests in
+    silence, with `match` colour and sharpness follow what is around it; `sharpen` (0 to 1) adds to that.
+    With `compat` the results are those of the original code, its faults included.
+    """
+
+    version: str = ""
+    mask: Mask = Mask.LANDMARKS
+    shift: Annotated[int, msgspec.Meta(ge=-64, le=64)] = 0
+    gate: bool = True
+    match: bool = True
+    sharpen: Annotated[float, msgspec.Meta(ge=0.0, le=1.0)] = 0.0
+    compat: bool = False
+
+
 class LipsyncParams(_Typed, frozen=True, tag="lipsync"):
-    """The video's true frame rate as a fraction (30000/1001 is 29.97), and what moves besides the lips."""
+    """The video's true frame rate as a fraction (30000/1001 is 29.97), and what moves besides the lips.
+
+    With `stream` the video is sent in fragments while it is made, as chunks named video, and no file is
+    written. `dubbing` is for neural engines.
+    """
 
     fps_numerator: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 25
     fps_denominator: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 1
     blink: bool = True
     sway: bool = True
+    stream: bool = False
+    dubbing: Dubbing = Dubbing()
 
 
 class SpeechOutcome(_Typed, frozen=True, tag="speech"):
@@ -253,15 +307,33 @@ class TrackOutcome(_Typed, frozen=True, tag="track"):
     scenes: int
 
 
+class ClipOutcome(_Typed, frozen=True, tag="clip"):
+    """A video that was read: its frames as they are shown, upright, and their mean rate as a fraction.
+
+    The frames that were written may be smaller: they are for finding the face.
+    """
+
+    frames: int
+    seconds: float
+    width: int
+    height: int
+    fps_numerator: int
+    fps_denominator: int
+
+
 class LipsyncOutcome(_Typed, frozen=True, tag="lipsync"):
-    """The video that was made. `driver` is what moved the lips: "phonemes", "sound", or both."""
+    """The video that was made. `driver` is what moved the lips: "phonemes", "sound", or both.
+
+    `untouched` is how many frames had no face and were left as they are.
+    """
 
     frames: int
     seconds: float
     width: int
     height: int
     driver: str
+    untouched: int = 0
 
 
-Params = SpeechParams | PortraitParams | FaceParams | TrackParams | LipsyncParams
-Outcome = SpeechOutcome | PortraitOutcome | FaceOutcome | TrackOutcome | LipsyncOutcome
+Params = SpeechParams | PortraitParams | FaceParams | TrackParams | ClipParams | LipsyncParams
+Outcome = SpeechOutcome | PortraitOutcome | FaceOutcome | TrackOutcome | ClipOutcome | LipsyncOutcome

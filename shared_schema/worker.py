@@ -216,6 +216,7 @@ def describe(engine: type[Engine]) -> EngineInfo:
         host=engine.host,
         gpu=engine.gpu,
         gpu_by_parts=engine.gpu_by_parts,
+        streams=engine.streams,
     )
 
 

@@ -34,13 +34,17 @@ from shared_schema.messages import (
 )
 from shared_schema.stages import (
     Aspect,
+    ClipOutcome,
+    ClipParams,
     Drawing,
     Drawn,
+    Dubbing,
     FaceOutcome,
     FaceParams,
     Finding,
     LipsyncOutcome,
     LipsyncParams,
+    Mask,
     Outcome,
     PortraitOutcome,
     PortraitParams,
@@ -57,6 +61,7 @@ from shared_schema.stages import (
 TEXT = FileRef("input-text", "a" * 64, 12)
 WAV = FileRef("speech.wav", "b" * 64, 48044)
 NPY = FileRef("frames.npy", "e" * 64, 19_660_928)
+MOV = FileRef("input-clip", "f" * 64, 40_000_000)
 PNG = FileRef("parts/portrait.png", "c" * 64, 350_000)
 
 HOW = SpeechParams("en-gb", 1.25, "heart", 0.7, stream=True)
@@ -81,20 +86,24 @@ FOLLOW = Task(
     "job1-track", 1, Stage.FACE, "mediapipe-track", "/jobs/1", {"frames": NPY},
     TrackParams(30000, 1001, 1, smooth=False),
 )  # fmt: skip
+READ = Task("job1-clip", 1, Stage.CLIP, "clip", "/jobs/1", {"clip": MOV}, ClipParams(12.5))
+DUB = Dubbing("v1", Mask.V15, -7, gate=False, match=False, sharpen=0.5, compat=True)
 ANIMATE = Task(
     "job1-lipsync",
     1,
     Stage.LIPSYNC,
     "talking-photo",
     "/jobs/1",
-    {"portrait": PNG, "speech": WAV},
-    LipsyncParams(30000, 1001, blink=False, sway=False),
+    {"portrait": PNG},
+    LipsyncParams(30000, 1001, blink=False, sway=False, stream=True, dubbing=DUB),
+    live=["speech"],
 )
 
 ENGINE = EngineInfo(
     "xtts", Stage.SPEECH, "2.0", "Speaks.", ready=False, lacks="No weights.", remedy="Fetch them.",
     languages=["en", "de"], needs=["text"], ignores=["photo"], host=Memory(3_000_000_000, 700_000_000),
     gpu=Memory(2_500_000_000, 450_000_000), gpu_by_parts=Memory(1_500_000_000, 450_000_000),
+    streams=True,
 )  # fmt: skip
 
 
@@ -105,15 +114,16 @@ def result(task: Task, outcome: Outcome) -> Result:
 
 
 EXAMPLES: dict[str, Message] = {
-    "hello": Hello("tts", "t0", 4242, 4, "3.11.7", "d" * 64, "cpu", [ENGINE]),
-    "welcome": Welcome(4, "DEBUG", Profile("8 GB", Precision.FP16, 4, tiling=True, by_parts=True)),
-    "refused": Refused("Schema 5 is not schema 4."),
+    "hello": Hello("tts", "t0", 4242, 5, "3.11.7", "d" * 64, "cpu", [ENGINE]),
+    "welcome": Welcome(5, "DEBUG", Profile("8 GB", Precision.FP16, 4, tiling=True, by_parts=True)),
+    "refused": Refused("Schema 6 is not schema 5."),
     "load": Load("hibari"),
     "loaded": Loaded("hibari", 1.5),
     "run-speech": Run(SPEAK),
     "run-portrait": Run(FRAME),
     "run-face": Run(MEASURE),
     "run-track": Run(FOLLOW),
+    "run-clip": Run(READ),
     "run-lipsync": Run(ANIMATE),
     "cancel": Cancel("job1-tts", 1),
     "progress": Progress("job1-tts", 1, "speaking", 3, 10, 4.25),
@@ -139,7 +149,8 @@ EXAMPLES: dict[str, Message] = {
         ),
     ),
     "result-track": result(FOLLOW, TrackOutcome(250, 240, 2)),
-    "result-lipsync": result(ANIMATE, LipsyncOutcome(250, 10.0, 512, 512, "phonemes")),
+    "result-clip": result(READ, ClipOutcome(300, 10.01, 1920, 1080, 30000, 1001)),
+    "result-lipsync": result(ANIMATE, LipsyncOutcome(250, 10.0, 512, 512, "phonemes", 12)),
     "failed": Failed("job1-tts", 1, "bad-text", "The text is empty.", "Write some.", "Traceback …"),
     "grant": Grant(3, "GPU-0f", 8_000_000_000),
     "release": Release(3, ReleaseMode.OFFLOAD),

@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from tests.neural.vision.random_weights import State, fill
+from tests.support.random_weights import State, fill
 from tests.neural.vision.tiny_sdxl import TINY, Sizes, blank, write_folder
 
 __all__ = ["glass_sizes", "make_glass"]

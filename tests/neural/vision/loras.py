@@ -14,7 +14,7 @@ from typing import Literal
 import torch
 from safetensors.torch import save_file
 
-from tests.neural.vision.random_weights import State, stored_name
+from tests.support.random_weights import State, stored_name
 from tests.neural.vision.single_file import original_unet_name
 from tests.neural.vision.tiny_sdxl import TINY, Sizes, blank
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
-from tests.neural.vision.random_weights import State
+from tests.support.random_weights import State
 
 __all__ = ["make_single_file", "original_unet_name"]
 

@@ -20,7 +20,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProject
 
 from shared_schema.weights import RECORD_NAME, File, Record
 from tests.neural.vision import clip_vocabulary
-from tests.neural.vision.random_weights import State, fill, stored_name
+from tests.support.random_weights import State, fill, stored_name
 from tests.neural.vision.sdxl_sizes import FULL, TINY, TINY_REFINER, Config, Sizes
 
 __all__ = [
