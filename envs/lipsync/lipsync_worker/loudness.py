@@ -10,7 +10,7 @@ import numpy as np
 from lipsync_worker.arrays import Floats
 from lipsync_worker.recording import ANALYSIS_RATE
 
-__all__ = ["BANDS", "FEATURES", "HOP_SECONDS", "Levels", "Reference", "features"]
+__all__ = ["BANDS", "FEATURES", "HOP_SECONDS", "Levels", "Loudness", "Reference", "features"]
 
 HOP = ANALYSIS_RATE // 100
 HOP_SECONDS = HOP / ANALYSIS_RATE
@@ -48,6 +48,37 @@ def _and_tail(blocks: Iterable[Floats]) -> Iterator[Floats]:
     yield np.zeros(WINDOW, np.float32)
 
 
+class Loudness:
+    """The levels heard so far, as a histogram of one dB a bin."""
+
+    def __init__(self) -> None:
+        self._counts = np.zeros(int(-FLOOR_DB) + 20, np.int64)
+
+    def add(self, levels: Floats | float) -> None:
+        """Take levels in dB."""
+        index = np.clip(np.round(np.atleast_1d(levels) - FLOOR_DB), 0, len(self._counts) - 1)
+        self._counts += np.bincount(index.astype(np.int64), minlength=len(self._counts))
+
+    @property
+    def loud(self) -> float:
+        """What all but a twentieth stays below, dB."""
+        return self._at(0.95)
+
+    @property
+    def silent(self) -> float:
+        """What is silent beside that, dB: well below it, and somewhat above the quietest there is."""
+        return min(max(self.loud - 32.0, self._at(0.08) + 8.0, -65.0), self.loud - 12.0)
+
+    @property
+    def threshold(self) -> float:
+        """What a sound must exceed to be heard as voice, dB; as long as there was none, `SILENCE_DB`."""
+        return self.silent if self.loud > SILENCE_DB else SILENCE_DB
+
+    def _at(self, share: float) -> float:
+        total = np.cumsum(self._counts)
+        return float(np.searchsorted(total / max(int(total[-1]), 1), share) + FLOOR_DB)
+
+
 @dataclass(frozen=True)
 class Reference:
     """What is loud and what is silent in one recording, dB: a voice's levels mean nothing by themselves."""
@@ -58,14 +89,10 @@ class Reference:
     @classmethod
     def of(cls, rows: Iterable[Floats]) -> Reference:
         """Read all rows once; a histogram of levels is all that is kept."""
-        counts = np.zeros(int(-FLOOR_DB) + 20, np.int64)
+        loudness = Loudness()
         for block in rows:
-            index = np.clip(np.round(block[:, 0] - FLOOR_DB), 0, len(counts) - 1).astype(np.int64)
-            counts += np.bincount(index, minlength=len(counts))
-        share = np.cumsum(counts) / max(int(counts.sum()), 1)
-        loud = float(np.searchsorted(share, 0.95) + FLOOR_DB)
-        quiet = float(np.searchsorted(share, 0.08) + FLOOR_DB)
-        return cls(loud, min(max(loud - 32.0, quiet + 8.0, -65.0), loud - 12.0) if loud > SILENCE_DB else 0.0)
+            loudness.add(block[:, 0])
+        return cls(loudness.loud, loudness.silent if loudness.loud > SILENCE_DB else 0.0)
 
     @property
     def is_silence(self) -> bool:

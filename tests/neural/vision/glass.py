@@ -17,8 +17,8 @@ from typing import Any
 
 import torch
 
-from tests.support.random_weights import State, fill
 from tests.neural.vision.tiny_sdxl import TINY, Sizes, blank, write_folder
+from tests.support.random_weights import State, fill
 
 __all__ = ["glass_sizes", "make_glass"]
 

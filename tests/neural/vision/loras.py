@@ -14,9 +14,9 @@ from typing import Literal
 import torch
 from safetensors.torch import save_file
 
-from tests.support.random_weights import State, stored_name
 from tests.neural.vision.single_file import original_unet_name
 from tests.neural.vision.tiny_sdxl import TINY, Sizes, blank
+from tests.support.random_weights import State, stored_name
 
 __all__ = ["make_foreign_lora", "make_lora", "make_no_lora"]
 

@@ -27,8 +27,8 @@ from shared_schema.weights import RECORD_NAME, find, read_record
 from tests.neural.vision import clip_vocabulary, tiny_sdxl
 from tests.neural.vision.glass import make_glass
 from tests.neural.vision.loras import make_foreign_lora, make_lora, make_no_lora
-from tests.support.random_weights import fill, stored_name
 from tests.neural.vision.single_file import make_single_file
+from tests.support.random_weights import fill, stored_name
 from vision_worker.faces import FaceFinder
 from vision_worker.samples import PORTRAIT
 

@@ -20,8 +20,8 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProject
 
 from shared_schema.weights import RECORD_NAME, File, Record
 from tests.neural.vision import clip_vocabulary
-from tests.support.random_weights import State, fill, stored_name
 from tests.neural.vision.sdxl_sizes import FULL, TINY, TINY_REFINER, Config, Sizes
+from tests.support.random_weights import State, fill, stored_name
 
 __all__ = [
     "FULL",

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from lipsync_worker.arrays import Floats, Picture
-from lipsync_worker.compositor import doubled
 from lipsync_worker.eyes import Eye
 from lipsync_worker.face_frame import FaceFrame
 from lipsync_worker.sway import STILL
+from lipsync_worker.warp import doubled
 from shared_schema.mesh import EYES
 from shared_schema.records import FaceMesh
 

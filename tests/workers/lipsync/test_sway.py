@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from lipsync_worker.arrays import Floats, Picture, floats
-from lipsync_worker.compositor import Compositor, doubled
+from lipsync_worker.compositor import Compositor
 from lipsync_worker.face_frame import FaceFrame
 from lipsync_worker.pose import Param, rest
 from lipsync_worker.sway import HeadMotion, Sway
+from lipsync_worker.warp import doubled
 from shared_schema.stages import LipsyncParams
 
 
