@@ -60,10 +60,10 @@ lock: ## Renew the locks after a change of a pyproject.toml (UPGRADE=1: to the n
 bench: setup ## Measure; prints medians and ratios
 	@.venv/bin/python -m tests.bench
 
-bench-gpu: setup ## Measure on a GPU: how fast weights move there, voices, pictures
+bench-gpu: setup ## Measure on a GPU: how fast weights move there, voices, pictures, lips
 	@$(bootstrap) sync orchestrator --kind dev
 	@.venv/bin/nox --sessions torch --install-only
-	@.venv/bin/python -m tests.bench handover soak voices pictures
+	@.venv/bin/python -m tests.bench handover soak voices pictures lips
 
 clean: ## Remove the environments and caches; videos stay
 	rm -rf .venv envs/*/.venv .nox .hypothesis .mypy_cache .pytest_cache .ruff_cache

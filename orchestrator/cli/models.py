@@ -32,7 +32,7 @@ def list_() -> None:
         folder = weights.find(name)
         here = sum(file.size for file in weights.read_record(folder).files.values()) if folder else 0
         state = f"here, {size(here)}" if folder else f"to fetch, {size(model.bytes)}"
-        engines = ", ".join(model.engines) + (" (to come)" if model.awaited else "")
+        engines = ", ".join(model.engines)
         click.echo(f"{name:<13} {state:<18} {model.licence:<14} {engines}")
 
 

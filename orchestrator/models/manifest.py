@@ -41,9 +41,8 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One model. `files` are named by path, or by a pattern ("voices/*.bin") that stands for those there are.
 
     `bytes` is about what is fetched, `gpu_bytes` about what its engines take of a GPU. `usual` ones are
-    fetched where none is named; `awaited` ones are for engines that this version does not have yet.
-    `terms` are those that a user must accept; `alternatives` says what there is for who does not.
-    `packages` are the environments whose neural packages its engines need.
+    fetched where none is named. `terms` are those that a user must accept; `alternatives` says what there is
+    for who does not. `packages` are the environments whose neural packages its engines need.
     """
 
     repository: str
@@ -54,7 +53,6 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     engines: list[str]
     gpu_bytes: int = 0
     usual: bool = False
-    awaited: bool = False
     packages: list[str] = msgspec.field(default_factory=list)
     terms: str = ""
     alternatives: str = ""

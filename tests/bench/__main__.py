@@ -2,7 +2,7 @@
 
     python -m tests.bench [NAME ...]
 
-Names: command transport isolation photo faces pictures memory handover plan soak voices install.
+Names: command transport isolation photo faces pictures lips memory handover plan soak voices install.
 
 The machines that run this are often shared, so nothing here is asserted; read ratios before seconds.
 """
@@ -20,6 +20,7 @@ BENCHES = (
     "photo",
     "faces",
     "pictures",
+    "lips",
     "memory",
     "handover",
     "plan",

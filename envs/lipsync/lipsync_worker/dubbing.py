@@ -23,7 +23,7 @@ from lipsync_worker.face_box import Box
 from lipsync_worker.follower import Follower
 from lipsync_worker.footage import Footage, Shot
 from lipsync_worker.matching import Matcher
-from lipsync_worker.paste import Paster
+from lipsync_worker.paste import Parser, Paster
 from shared_schema.engine import Context
 from shared_schema.stages import Dubbing
 
@@ -67,10 +67,10 @@ class Finish(NamedTuple):
     matcher: Matcher | None
 
     @classmethod
-    def of(cls, dubbing: Dubbing) -> Finish:
+    def of(cls, dubbing: Dubbing, parser: Parser | None = None) -> Finish:
         """As a task asks for it."""
         matcher = Matcher(sharpen=dubbing.sharpen) if dubbing.match and not dubbing.compat else None
-        return cls(Paster(dubbing.mask, compat=dubbing.compat), matcher)
+        return cls(Paster(dubbing.mask, compat=dubbing.compat, parser=parser), matcher)
 
 
 class Session(NamedTuple):

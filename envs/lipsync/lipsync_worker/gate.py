@@ -74,7 +74,8 @@ class SilenceGate:
             return np.zeros(0, np.float32)
         self._frames = until
         middles = (numbers + 0.5) / float(self._rate) * 100
-        low = int(middles[0]) - FADE
+        # One more than the ramp: a middle in a hop's first half lies between that and the hop before.
+        low = int(middles[0]) - FADE - 1
         hops = np.arange(low, int(middles[-1]) + FADE + 2)
         smooth = np.convolve(self._resting(hops), np.full(2 * FADE + 1, 1 / (2 * FADE + 1)), "same")
         weights = floats(np.interp(middles, hops + 0.5, smooth))

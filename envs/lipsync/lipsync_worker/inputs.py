@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 
 from lipsync_worker.arrays import Picture
+from lipsync_worker.clip import Clip
+from lipsync_worker.driven import Driven
 from lipsync_worker.face_frame import FaceFrame
 from lipsync_worker.footage import BoxOf, Footage, Still
 from lipsync_worker.voice import FileVoice, LiveVoice, Voice
@@ -16,8 +18,9 @@ from shared_schema import limits
 from shared_schema.engine import Context
 from shared_schema.errors import FaceError, InputError, PhotoError
 from shared_schema.messages import Task
-from shared_schema.records import read_face
+from shared_schema.records import read_face, read_shots
 from shared_schema.stages import LipsyncParams
+from shared_schema.tracks import read_track
 
 __all__ = ["asked_rate", "open_footage", "open_voice", "read_portrait"]
 
@@ -48,8 +51,21 @@ def open_voice(task: Task, context: Context) -> Voice:
 
 def open_footage(params: LipsyncParams, seed: int, box_of: BoxOf, context: Context) -> Footage:
     """A task's portrait, a photo or a video. PhotoError or FaceError where it cannot be used."""
+    if "clip" in context.task.inputs:
+        return _open_clip(params, box_of, context)
     photo, frame = read_portrait(context)
     return Still(photo, frame, params, seed, box_of)
+
+
+def _open_clip(params: LipsyncParams, box_of: BoxOf, context: Context) -> Driven:
+    shots = read_shots(context.input("shots"))
+    track = read_track(context.input("track"))
+    clip = Clip(context.input("clip"), most=len(shots.times))
+    try:
+        return Driven(clip, shots, track, asked_rate(params), box_of, smooth=not params.dubbing.compat)
+    except BaseException:
+        clip.close()
+        raise
 
 
 def _read_photo(path: Path) -> Picture:

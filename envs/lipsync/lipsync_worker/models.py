@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["MUSETALK", "VAE", "WAV2LIP", "WHISPER"]
+__all__ = ["FACE_PARSER", "MUSETALK", "VAE", "WAV2LIP", "WHISPER"]
 
 MUSETALK: Final = {"v1.5": "musetalk-v15", "v1": "musetalk-v1"}
 """MuseTalk's two versions, the better one first."""
@@ -16,3 +16,8 @@ WHISPER: Final = "whisper-tiny"
 """MuseTalk's ears: the encoder of a speech recogniser."""
 
 WAV2LIP: Final = "wav2lip"
+
+FACE_PARSER: Final = "face-parse-bisent"
+"""What the published MuseTalk finds the skin with. Not in the manifest: for non-commercial research only, and
+no pinned source is known. Where a user has put it, `compat` uses it.
+"""

@@ -20,8 +20,24 @@ from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
 from lipsync_worker.models import MUSETALK, VAE, WHISPER
 from shared_schema.weights import RECORD_NAME, Record
+from tests.support.random_weights import State
 
-__all__ = ["FULL", "LEAST", "TINY", "Sizes", "make", "nets"]
+__all__ = [
+    "FULL",
+    "LEAST",
+    "TINY",
+    "WHISPER_TINY",
+    "Part",
+    "Sizes",
+    "make",
+    "musetalk_json",
+    "nets",
+    "vae_json",
+    "write",
+]
+
+Part = tuple[dict[str, Any], State]
+"""A net's configuration and its weights."""
 
 
 class Sizes(NamedTuple):
@@ -105,14 +121,19 @@ def nets(sizes: Sizes) -> tuple[Any, Any, Any]:
 
 def make(models: Path, version: str = "v1.5", sizes: Sizes = TINY) -> None:
     """Write the three models' folders into `models`."""
-    unet, vae, whisper = nets(sizes)
+    unet, vae, whisper = map(_filled, nets(sizes))
+    write(models, version, (musetalk_json(sizes), unet), (vae_json(sizes), vae), whisper)
+
+
+def write(models: Path, version: str, unet: Part, vae: Part, whisper: State) -> None:
+    """Write the folders of nets that have these weights, in the published layout."""
     folder = "musetalkV15" if version == "v1.5" else "musetalk"
     musetalk = models / MUSETALK[version]
-    _save(musetalk / folder / "unet.safetensors", _filled(unet))
-    (musetalk / folder / "musetalk.json").write_text(json.dumps(musetalk_json(sizes)))
-    _save(models / VAE / "diffusion_pytorch_model.safetensors", _old_names(_filled(vae)))
-    (models / VAE / "config.json").write_text(json.dumps(vae_json(sizes)))
-    state = {f"model.encoder.{name}": tensor for name, tensor in _filled(whisper).items()}
+    _save(musetalk / folder / "unet.safetensors", unet[1])
+    (musetalk / folder / "musetalk.json").write_text(json.dumps(unet[0]))
+    _save(models / VAE / "diffusion_pytorch_model.safetensors", _old_names(vae[1]))
+    (models / VAE / "config.json").write_text(json.dumps(vae[0]))
+    state = {f"model.encoder.{name}": tensor for name, tensor in whisper.items()}
     state["model.decoder.embed_tokens.weight"] = torch.zeros(3, 384)  # there, and not for us
     _save(models / WHISPER / "model.safetensors", state)
     WhisperConfig(**WHISPER_TINY).save_pretrained(models / WHISPER)
@@ -122,7 +143,7 @@ def make(models: Path, version: str = "v1.5", sizes: Sizes = TINY) -> None:
         (models / name / RECORD_NAME).write_bytes(msgspec.json.encode(record))
 
 
-def _filled(net: Any) -> dict[str, torch.Tensor]:
+def _filled(net: Any) -> State:
     state = {}
     for name, tensor in net.state_dict().items():
         if name == "embed_positions.weight":  # Whisper's own table: it is not learnt
@@ -135,7 +156,7 @@ def _filled(net: Any) -> dict[str, torch.Tensor]:
     return state
 
 
-def _old_names(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+def _old_names(state: State) -> State:
     """The VAE's tensors as its file names them."""
     renamed = {}
     for name, tensor in state.items():
@@ -146,6 +167,6 @@ def _old_names(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return renamed
 
 
-def _save(path: Path, state: dict[str, torch.Tensor]) -> None:
+def _save(path: Path, state: State) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file({name: tensor.contiguous() for name, tensor in state.items()}, path)

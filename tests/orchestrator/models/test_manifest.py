@@ -36,7 +36,9 @@ def test_no_pickle_stays_one(model: Model) -> None:
 
 
 def test_what_is_fetched_unasked_is_for_engines_that_there_are() -> None:
-    assert usual() == ["xtts-v2", "kokoro", "sdxl-base", "sdxl-vae"]
+    assert usual() == [
+        "xtts-v2", "kokoro", "sdxl-base", "sdxl-vae", "musetalk-v15", "whisper-tiny", "sd-vae-ft-mse",
+    ]  # fmt: skip
 
 
 def test_the_page_s_own_manifest_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

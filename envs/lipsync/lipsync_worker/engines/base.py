@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lipsync_worker.dubbing import Dubber, References
     from lipsync_worker.footage import BoxOf
     from lipsync_worker.hearing import Ears
+    from lipsync_worker.paste import Parser
 
 __all__ = ["NeuralEngine"]
 
@@ -44,6 +45,10 @@ class NeuralEngine(Engine):
     def at_work(self, task: Task, params: LipsyncParams, context: Context) -> tuple[Dubber, References]:
         """The network, ready for one task, and what it knows of the task's faces."""
 
+    def parser(self, _params: LipsyncParams, _context: Context) -> Parser | None:
+        """What finds the part of a face that is replaced; None leaves that to the landmarks."""
+        return None
+
     def done(self, references: References) -> None:
         """A task is done; what was learnt of its faces may be kept."""
 
@@ -67,7 +72,7 @@ class NeuralEngine(Engine):
         voice = open_voice(task, context)
         self.prepare(params, context)
         footage = open_footage(params, task.seed, self.box_of(params), context)
-        session = Session(footage, *self.at_work(task, params, context), Finish.of(params.dubbing))
+        session = Session(footage, *self.at_work(task, params, context), Finish.of(params.dubbing, self.parser(params, context)))
         gate = SilenceGate(rate) if params.dubbing.gate and not params.dubbing.compat else None
         contexts = hear(voice.listen(), self.ears(params, rate, live=voice.seconds is None), gate, rate)
         total = 0 if voice.seconds is None else frames_in(round(voice.seconds * 16_000), rate)

@@ -6,13 +6,13 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, ClassVar
 
 from lipsync_worker.engines.base import NeuralEngine
-from lipsync_worker.models import MUSETALK, VAE, WHISPER
+from lipsync_worker.models import FACE_PARSER, MUSETALK, VAE, WHISPER
 from shared_schema.engine import Availability, Context
 from shared_schema.errors import EngineUnavailable, InputError
 from shared_schema.fetched import with_weights
 from shared_schema.messages import Memory, Task
 from shared_schema.packages import availability_of, version_with
-from shared_schema.stages import LipsyncParams
+from shared_schema.stages import LipsyncParams, Mask
 from shared_schema.weights import find, read_record
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from lipsync_worker.musetalk.generator import Generator
     from lipsync_worker.musetalk.latents import Latents
     from lipsync_worker.musetalk.model import Network
+    from lipsync_worker.paste import Parser
 
 __all__ = ["MuseTalk"]
 
@@ -115,6 +116,17 @@ class MuseTalk(NeuralEngine):
         key = None if compat else self._key(task, params, context)
         return generator, Latents(key, self.network.device)
 
+    def parser(self, params: LipsyncParams, context: Context) -> Parser | None:
+        """The published code's own, for `compat`, where its weights are."""
+        folder = find(FACE_PARSER)
+        if folder is None or not params.dubbing.compat or params.dubbing.mask is Mask.LANDMARKS:
+            return None
+        from lipsync_worker.parser.parse import load
+
+        parser = load(folder, params.dubbing.mask.value)
+        parser.net.to(context.device)  # for this task alone
+        return parser
+
     def done(self, references: References) -> None:
         """Keep the latents."""
         from lipsync_worker.musetalk.latents import Latents
@@ -134,9 +146,9 @@ class MuseTalk(NeuralEngine):
         self._network = None
 
     def _read(self, version: str) -> None:
-        from lipsync_worker.musetalk.model import Folders, load, usual_format
+        from lipsync_worker.musetalk.model import Folders, load
+        from lipsync_worker.rendering import usual_format
 
-        self.unload()
         names = (MUSETALK[version], VAE, WHISPER)
         folders = [find(name) for name in names]
         for name, folder in zip(names, folders, strict=True):
@@ -144,6 +156,7 @@ class MuseTalk(NeuralEngine):
                 raise EngineUnavailable(
                     f"The weights {name} are not on this machine.", f"Run `avatar models fetch {name}`."
                 )
+        self.unload()
         self._network = load(Folders(version, *filter(None, folders)), usual_format())
 
     def _key(self, task: Task, params: LipsyncParams, context: Context) -> str:

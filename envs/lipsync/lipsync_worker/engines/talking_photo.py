@@ -22,6 +22,7 @@ class TalkingPhoto(Engine):
     version: ClassVar[str] = version_with("1", PACKAGES)
     summary: ClassVar[str] = "the photo's own lips, jaw, eyelids and head, moved by the phonemes"
     needs: ClassVar[tuple[str, ...]] = ("portrait", "face", "speech")
+    ignores: ClassVar[tuple[str, ...]] = ("clip",)
     # Measured: 150 MB at 512 pixels, 630 MB at 2160; 106 MB remain.
     host: ClassVar[Memory] = Memory(peak=800_000_000, context=160_000_000)
 

@@ -26,7 +26,7 @@ from transformers.utils import logging as transformers_logging
 from shared_schema.errors import WeightsError
 from shared_schema.residence import Residence
 
-__all__ = ["CONTEXT_SHAPE", "Folders", "Network", "load", "usual_format"]
+__all__ = ["CONTEXT_SHAPE", "Folders", "Network", "load"]
 
 LATENT_SCALE: Final = 0.18215
 """Of Stable Diffusion 1's latents; the VAE's published configuration leaves it out."""
@@ -48,11 +48,6 @@ class Folders(NamedTuple):
     musetalk: Path
     vae: Path
     whisper: Path
-
-
-def usual_format() -> torch.dtype:
-    """The format to read weights in: half where there is a GPU to compute in it."""
-    return torch.float16 if torch.cuda.is_available() else torch.float32
 
 
 class Network:
@@ -137,7 +132,8 @@ def _read(what: str, folder: Path, reader: Any) -> Any:
     try:
         return reader(folder)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
-        first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        lines = (line.strip() for line in str(error).splitlines())
+        first = next(filter(None, lines), type(error).__name__).partition(". ")[0]
         raise WeightsError(
             f"The {what} weights {folder.name} cannot be read: {first.rstrip('.')}.",
             f"Run `avatar models verify {folder.name}`, and fetch them again.",
@@ -147,13 +143,20 @@ def _read(what: str, folder: Path, reader: Any) -> Any:
 def _unet(folder: Path, dtype: torch.dtype) -> Any:
     configuration = next(iter(sorted(folder.glob("*/musetalk.json"))), folder / "musetalk.json")
     with torch.device("meta"):
-        unet = UNet2DConditionModel.from_config(json.loads(configuration.read_text()))
-    state = load_file(configuration.with_name("unet.safetensors"))
+        unet = UNet2DConditionModel.from_config(_settings(configuration))
+    _must_be("number of input channels", unet.config.in_channels, 8)
+    _must_be("number of output channels", unet.config.out_channels, 4)
+    _must_be("width of contexts", unet.config.cross_attention_dim, CONTEXT_SHAPE[1])
+    state = load_file(_file(configuration.with_name("unet.safetensors")))
     _assign(unet, {name: tensor.to(dtype) for name, tensor in state.items()})
     return unet
 
 
 def _vae(folder: Path, dtype: torch.dtype) -> Any:
+    settings = _settings(folder / "config.json")
+    _must_be("number of latent channels", settings.get("latent_channels"), 4)
+    _must_be("number of blocks", len(settings.get("block_out_channels", ())), 4)
+    _file(folder / "diffusion_pytorch_model.safetensors")
     vae, report = AutoencoderKL.from_pretrained(
         folder, dtype=dtype, use_safetensors=True, local_files_only=True, output_loading_info=True
     )
@@ -165,18 +168,46 @@ def _vae(folder: Path, dtype: torch.dtype) -> Any:
 
 def _whisper(folder: Path, dtype: torch.dtype) -> Any:
     """The encoder; the decoder, four fifths of the file, is not read."""
-    configuration = WhisperConfig.from_pretrained(folder, local_files_only=True)
+    configuration = WhisperConfig.from_dict(_settings(folder / "config.json"))
+    _must_be("width", configuration.d_model, CONTEXT_SHAPE[1])
+    _must_be("number of layers", configuration.encoder_layers, 4)
     with torch.device("meta"):
         encoder = WhisperEncoder(configuration)
     state = {}
-    with safe_open(folder / "model.safetensors", "pt") as file:
+    with safe_open(_file(folder / "model.safetensors"), "pt") as file:
         for name in file.keys():  # noqa: SIM118 - no mapping
             prefix = next((prefix for prefix in ENCODER_PREFIXES if name.startswith(prefix)), None)
             if prefix:
                 state[name.removeprefix(prefix)] = file.get_tensor(name).to(dtype)
     _assign(encoder, state)
-    extractor = WhisperFeatureExtractor.from_pretrained(folder, local_files_only=True)
+    extractor = WhisperFeatureExtractor.from_dict(_settings(folder / "preprocessor_config.json"))
+    _must_be("number of bands", extractor.feature_size, configuration.num_mel_bins)
+    _must_be("sample rate", extractor.sampling_rate, 16_000)
+    _must_be("window", extractor.chunk_length, 30)
     return encoder, extractor
+
+
+def _file(path: Path) -> Path:
+    """A file that must be there: a library would look for it elsewhere, or do without."""
+    if not path.is_file():
+        raise FileNotFoundError(f"{path.name} is missing")
+    return path
+
+
+def _settings(path: Path) -> dict[str, Any]:
+    """A net's configuration. A text in place of one would be taken for the name of another, on a network."""
+    try:
+        found = json.loads(_file(path).read_text())
+    except ValueError as error:
+        raise ValueError(f"{path.name} is damaged, {error}") from error
+    if not isinstance(found, dict):
+        raise TypeError(f"{path.name} holds no settings")
+    return found
+
+
+def _must_be(what: str, found: object, expected: int) -> None:
+    if found != expected:
+        raise ValueError(f"its {what} is {found} and should be {expected}")
 
 
 def _assign(net: Any, state: dict[str, torch.Tensor]) -> None:
