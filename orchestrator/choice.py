@@ -67,13 +67,13 @@ def _named(stage: Stage, candidates: list[EngineInfo], want: Want, name: str) ->
         if engine.name == name:
             if not engine.ready:
                 raise EngineUnavailable(f"The {name} engine is not ready: {engine.lacks}", engine.remedy)
-            if missing := _missing(engine, want.inputs):
-                raise InputError(f"The {name} engine needs a {' and a '.join(missing)}.")
             if ignored := _ignored(engine, want.inputs):
                 raise InputError(
                     f"The {name} engine can make no use of a {' or a '.join(ignored)}.",
                     "Leave it out, or choose another engine.",
                 )
+            if missing := _missing(engine, want.inputs):
+                raise InputError(f"The {name} engine needs a {' and a '.join(missing)}.")
             return engine
     known = ", ".join(engine.name for engine in candidates)
     raise EngineUnknown(f"There is no {stage} engine {name!r}; there are: {known}.")
@@ -83,10 +83,11 @@ def _objection(engine: EngineInfo, want: Want) -> str:
     """Why this engine is not taken unasked; empty where it may be."""
     if not engine.ready:
         return f"{engine.name} is not ready: {engine.lacks.rstrip('.')}"
-    if missing := _missing(engine, want.inputs):
-        return f"no {' and no '.join(missing)} was given"
+    # First what was given: of a clip that it cannot use, no photo is a poor account.
     if ignored := _ignored(engine, want.inputs):
         return f"{engine.name} can make no use of a {' or a '.join(ignored)}"
+    if missing := _missing(engine, want.inputs):
+        return f"no {' and no '.join(missing)} was given"
     if not _speaks(engine, want.language):
         return f"{engine.name} does not speak {want.language!r}"
     if engine.gpu is not None and not want.on_gpu:

@@ -30,6 +30,7 @@ _BOUNDS: dict[str, tuple[str, int, type[InputError]]] = {
     "text": ("text", limits.MAX_TEXT_BYTES, TextError),
     "photo": ("picture", limits.MAX_PHOTO_BYTES, PhotoError),
     "portrait": ("picture", limits.MAX_PHOTO_BYTES, PhotoError),
+    "clip": ("video", limits.MAX_CLIP_BYTES, PhotoError),
     "voice": ("recording", limits.MAX_RECORDING_BYTES, RecordingError),
     "speech": ("recording", limits.MAX_RECORDING_BYTES, RecordingError),
     "timings": ("timings file", limits.MAX_RECORDING_BYTES, InputError),

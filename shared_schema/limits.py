@@ -52,6 +52,9 @@ MAX_PHOTO_BYTES: Final = 200 * MIB
 MAX_PHOTO_PIXELS: Final = 200_000_000
 """Most pixels in a picture: a bomb of a few KiB can unfold to gigabytes."""
 
+MAX_CLIP_BYTES: Final = 8192 * MIB
+"""Largest video file on disk that may be given in place of a photo."""
+
 MAX_LORA_BYTES: Final = 4096 * MIB
 """Largest LoRA file on disk: those of SDXL have some hundred MiB."""
 

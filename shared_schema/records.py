@@ -1,20 +1,33 @@
-"""Files that one stage writes and another reads: phoneme timings and face landmarks.
+"""Files that one stage writes and another reads: phoneme timings, face landmarks, times of a video's frames.
 
 `timings.jsonl` holds one `Utterance` a line, in order of time, so that an hour of speech is read
-and written in constant memory. `face.json` holds one `FaceMesh`.
+and written in constant memory. `face.json` holds one `FaceMesh`, `shots.json` one `Shots`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Annotated
 
 import msgspec
 
 from shared_schema.errors import ProtocolError
 
-__all__ = ["FaceMesh", "Phone", "Utterance", "read_face", "read_timings", "write_face", "write_utterance"]
+__all__ = [
+    "FaceMesh",
+    "Phone",
+    "Shots",
+    "Utterance",
+    "read_face",
+    "read_shots",
+    "read_timings",
+    "write_face",
+    "write_shots",
+    "write_utterance",
+]
+
+_Positive = Annotated[int, msgspec.Meta(ge=1)]
 
 MAX_LINE_BYTES = 4 * 1024 * 1024
 
@@ -50,6 +63,21 @@ class FaceMesh(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     points: list[tuple[float, float, float]]
 
 
+class Shots(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The frames of a video: the upright picture's size in pixels, and when each is shown, in seconds from
+    the first. The rate is a fraction: exact where it is constant, else the mean.
+
+    `scale` is how many pixels of the frames that were written there are for one of the picture, at most 1.
+    """
+
+    width: _Positive
+    height: _Positive
+    fps_numerator: _Positive
+    fps_denominator: _Positive
+    times: Annotated[list[float], msgspec.Meta(min_length=1)]
+    scale: Annotated[float, msgspec.Meta(gt=0, le=1)] = 1.0
+
+
 def write_utterance(file: IO[bytes], utterance: Utterance) -> None:
     """Append one line to an open `timings.jsonl`."""
     file.write(msgspec.json.encode(utterance) + b"\n")
@@ -77,3 +105,16 @@ def read_face(path: Path) -> FaceMesh:
         return msgspec.json.decode(path.read_bytes(), type=FaceMesh)
     except msgspec.MsgspecError as error:
         raise ProtocolError(f"{path.name} is not a face file: {error}.") from error
+
+
+def write_shots(path: Path, shots: Shots) -> None:
+    """Write a `shots.json`."""
+    path.write_bytes(msgspec.json.encode(shots))
+
+
+def read_shots(path: Path) -> Shots:
+    """Read a `shots.json`; ProtocolError where it is not one."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Shots)
+    except msgspec.MsgspecError as error:
+        raise ProtocolError(f"{path.name} is not a shots file: {error}.") from error

@@ -20,6 +20,7 @@ from orchestrator.cli.run import run
 from orchestrator.cli.stage import stage
 from orchestrator.cli.status import status
 from orchestrator.cli.trace import trace
+from orchestrator.cli.track import track
 from orchestrator.cli.worker import worker
 from shared_schema.errors import AvatarError, Cancelled
 
@@ -34,6 +35,7 @@ def avatar() -> None:
 
 avatar.add_command(run)
 avatar.add_command(stage)
+stage.add_command(track)
 avatar.add_command(portraits)
 avatar.add_command(worker)
 avatar.add_command(status)

@@ -31,10 +31,12 @@ __all__ = [
     "engine",
     "file_path",
     "picture",
+    "portrait",
     "read_text",
     "speech",
     "together",
     "video",
+    "video_out",
 ]
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -152,6 +154,13 @@ speech = together(
     ),
 )
 
+portrait = click.option(
+    "--portrait",
+    type=file_path,
+    metavar="FILE",
+    help="A photo, or a video whose mouth is to be replaced. [default: the sample]",
+)
+
 accept_license = click.option(
     "--accept-license", "accepted", multiple=True, metavar="NAME", help="Accept the terms of these weights."
 )
@@ -181,9 +190,20 @@ picture = together(
 )
 
 video = together(
-    click.option("--fps", type=FRAME_RATE, default="25", show_default=True, help="Frames a second."),
+    click.option("--fps", type=FRAME_RATE, help="Frames a second. [default: 25, or the video's own]"),
     click.option("--no-blink", is_flag=True, help="Keep the eyes open."),
     click.option("--no-sway", is_flag=True, help="Keep the head still."),
+)
+
+video_out = together(
+    click.option("-o", "--output", type=file_path, metavar="FILE", help="The video (.mp4)."),
+    click.option(
+        "--stream",
+        "stream_to",
+        type=file_path,
+        metavar="FILE",
+        help="In place of -o: send the video here while it is made, in fragments (.mp4); - is stdout.",
+    ),
 )
 
 common = together(

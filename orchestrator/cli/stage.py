@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orchestrator.cli import drawing, options
+from orchestrator.cli.dubbing import dubbing
+from orchestrator.cli.outcome import summary
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,14 +20,10 @@ if TYPE_CHECKING:
     from orchestrator.cli.session import Session
     from orchestrator.job import Job
     from orchestrator.output import Target
-    from orchestrator.runner import StageReport
     from shared_schema.messages import FileRef
     from shared_schema.stages import Params
 
 __all__ = ["stage"]
-
-_LISTS = ("advice", "drawn", "findings")
-"""Fields of outcomes of which each entry is a line."""
 
 # ruff: noqa: PLC0415 - see orchestrator.cli
 
@@ -152,44 +150,59 @@ def face(photo: Path, output: Path | None, **given: Any) -> None:
 
 
 @stage.command(short_help="Portrait and speech to video.")
-@click.option("--portrait", type=options.file_path, metavar="FILE", help="A photo. [default: the sample]")
+@options.portrait
 @click.option("--speech", type=options.file_path, required=True, metavar="FILE", help="What the lips follow.")
 @click.option("--timings", type=options.file_path, metavar="FILE", help="Phoneme timings of the speech.")
 @options.picture
 @options.video
-@click.option(
-    "-o", "--output", type=options.file_path, required=True, metavar="FILE", help="The video (.mp4)."
-)
+@dubbing
+@options.video_out
 @_engine
 @options.common
 @_list_engines("lipsync")
-def lipsync(portrait: Path | None, speech: Path, timings: Path | None, output: Path, **given: Any) -> None:
-    """Make a portrait speak a recording. Without --timings the lips follow its sound."""
-    from orchestrator.cli.params import lipsync_params, portrait_params
+def lipsync(
+    portrait: Path | None, speech: Path, timings: Path | None, output: Path | None, **given: Any
+) -> None:
+    """Make a portrait speak a recording. Without --timings the lips follow its sound.
+
+    With --stream a player can begin before the video is finished: pipe it into `mpv -`.
+    """
+    from orchestrator.cli.params import lipsync_params, portrait_params, role_of
     from orchestrator.cli.session import drive
     from orchestrator.cli.setup import ensure
-    from orchestrator.output import Target
-    from shared_schema.stages import Stage
+    from orchestrator.cli.videoout import VideoOut
+    from orchestrator.media import wav_seconds
+    from orchestrator.pipeline import Request, lip_sync, picture
+    from shared_schema.stages import SpeechParams, Stage
 
-    target = Target(output, (".mp4",), force=given["force"])
+    out = VideoOut(output, given["stream_to"], force=given["force"])
+    role = role_of(portrait, given)
     ensure("vision", "lipsync", quiet=given["as_json"])
-    inputs: dict[str, FileRef] = {}
-    photo: dict[str, FileRef] = {}
+    spoken: dict[str, FileRef] = {}
+    seen: dict[str, FileRef] = {}
 
     def prepare(job: Job) -> None:
-        inputs["speech"] = job.add_file("speech", speech)
+        spoken["speech"] = job.add_file("speech", speech)
         if timings is not None:
-            inputs["timings"] = job.add_file("timings", timings)
+            spoken["timings"] = job.add_file("timings", timings)
         if portrait is not None:
-            photo["photo"] = job.add_file("photo", portrait)
+            seen[role] = job.add_file(role, portrait)
 
     async def work(session: Session) -> str:
-        picture = await session.runner.run(Stage.PORTRAIT, portrait_params(given), photo)
-        report = await session.runner.run(
-            Stage.LIPSYNC, lipsync_params(given), {**picture.files, **inputs}, given["engine"]
+        request = Request(
+            seen,
+            SpeechParams(),
+            portrait_params(given),
+            lipsync_params(given),
+            {Stage.LIPSYNC: given["engine"]} if given["engine"] is not None else {},
+            own_rate=given["fps"] is None,
+            seconds=wav_seconds(session.job.path(spoken["speech"])),
         )
-        target.publish(session.job.path(report.files["video"]))
-        return _summary([picture, report], output, given)
+        async with out.taking(session):
+            shown = await picture(session.runner, request)
+            report = await lip_sync(session.runner, request, shown, spoken)
+        out.publish(session, report)
+        return out.summary(summary([*shown.reports, report], out.path, as_json=given["as_json"]))
 
     drive(work, prepare=prepare, seed=given["seed"], as_json=given["as_json"], verbose=given["verbose"])
 
@@ -221,11 +234,12 @@ def _run_alone(
         for role, target in targets.items():
             if role in report.files:  # of several pictures there may be fewer than were wanted
                 target.publish(session.job.path(report.files[role]))
-        summary = _summary([report], next((target.path for target in targets.values()), None), given)
+        first = next((target.path for target in targets.values()), None)
+        words = summary([report], first, as_json=given["as_json"])
         if given.get("stream"):
-            click.echo(summary, err=True)
+            click.echo(words, err=True)
             return ""
-        return summary
+        return words
 
     drive(
         work,
@@ -243,37 +257,7 @@ async def _listen(
     from orchestrator.cli.soundout import SoundOut
 
     if stream:
-        sound = await stack.enter_async_context(SoundOut())
+        sound = await stack.enter_async_context(SoundOut(session.job.folder))
         session.runner.on_chunk = sound.chunk
     elif preview is not None:
         session.runner.on_chunk = preview.chunk
-
-
-def _summary(reports: list[StageReport], output: Path | None, given: dict[str, Any]) -> str:
-    """The stage's outcome, field by field, then the file."""
-    import msgspec
-
-    from orchestrator.cli.session import report_as_json
-
-    if given["as_json"]:
-        return report_as_json(reports, output)
-    outcome = msgspec.to_builtins(reports[-1].outcome)
-    lines = [
-        f"{field:<12} {_in_words(each)}"
-        for field, value in outcome.items()
-        # Sentences and pictures each on a line; nothing where there is nothing to say.
-        for each in (value if field in _LISTS else [value] if value not in ("", []) else [])
-        if field != "type"
-    ]
-    return "\n".join([*lines, *([str(output)] if output is not None else [])])
-
-
-def _in_words(value: Any) -> str:
-    if isinstance(value, tuple | list):
-        return " ".join(_in_words(item) for item in value)
-    if isinstance(value, dict) and "words" in value:
-        return f"{value['verdict']} {value['words']}"
-    if isinstance(value, dict):
-        told = f"score {value['score']:.0f}" if not value["faults"] else " ".join(value["faults"])
-        return f"seed {value['seed']}: {told}"
-    return f"{value:.1f}" if isinstance(value, float) else str(value)

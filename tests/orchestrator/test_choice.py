@@ -179,3 +179,29 @@ def test_a_language_that_only_a_slow_voice_speaks_is_no_unknown_language() -> No
 def test_a_recording_given_to_a_voice_that_cannot_follow_it_is_refused() -> None:
     with pytest.raises(InputError, match="kokoro engine can make no use of a voice"):
         choose(Stage.SPEECH, VOICES, Want({"text", "voice"}, engine="kokoro"))
+
+
+def dubbers(*, ready: bool) -> list[EngineInfo]:
+    neural = info("musetalk", ready=ready, needs=("portrait|clip", "speech"), stage=Stage.LIPSYNC)
+    photo = info("talking-photo", needs=("portrait", "face", "speech"), stage=Stage.LIPSYNC)
+    return [neural, msgspec.structs.replace(photo, ignores=["clip"])]
+
+
+DUBBING = Want({"clip", "shots", "track", "speech"})
+
+
+def test_a_clip_is_taken_by_an_engine_that_needs_a_portrait_or_a_clip() -> None:
+    assert choose(Stage.LIPSYNC, dubbers(ready=True), DUBBING)[0].name == "musetalk"
+
+
+def test_a_clip_that_no_engine_can_use_yet_is_answered_with_the_remedy() -> None:
+    with pytest.raises(EngineUnavailable, match="talking-photo can make no use of a clip") as caught:
+        choose(Stage.LIPSYNC, dubbers(ready=False), DUBBING)
+    assert "no portrait" not in caught.value.message
+    assert caught.value.hint == "musetalk would: Fetch them."
+
+
+def test_a_clip_given_to_an_engine_for_photos_is_refused() -> None:
+    wanted = Want(DUBBING.inputs, engine="talking-photo")
+    with pytest.raises(InputError, match="talking-photo engine can make no use of a clip"):
+        choose(Stage.LIPSYNC, dubbers(ready=True), wanted)

@@ -66,7 +66,10 @@ REFUSED: dict[str, tuple[Arguments, str]] = {
         lambda _f, _p: ["--portrait-engine", "nobody"],
         "there are: photo, sdxl, sample",
     ),
-    "an unknown lip-sync engine": (lambda _f, _p: ["--lipsync", "nobody"], "there are: musetalk, talking-photo, wav2lip"),
+    "an unknown lip-sync engine": (
+        lambda _f, _p: ["--lipsync", "nobody"],
+        "there are: musetalk, talking-photo, wav2lip",
+    ),
     "an output folder that is missing": (lambda f, _p: ["-o", f / "no/out.mp4"], "does not exist"),
     "an output that is no video": (lambda f, _p: ["-o", f / "out.avi"], "must end in .mp4"),
     "an output that exists": (lambda f, _p: ["-o", f / "there.mp4"], "--force"),

@@ -1,4 +1,4 @@
-"""Timings and faces survive their files; what is none is refused."""
+"""Timings, faces and shots survive their files; what is none is refused."""
 
 from __future__ import annotations
 
@@ -42,6 +42,27 @@ def test_a_file_that_is_no_face_is_refused(tmp_path: Path) -> None:
     (tmp_path / "face.json").write_text("{}")
     with pytest.raises(ProtocolError, match=r"face\.json is not a face file"):
         records.read_face(tmp_path / "face.json")
+
+
+def test_shots_are_read_back_to_the_last_digit_of_their_times(tmp_path: Path) -> None:
+    shots = records.Shots(1920, 1080, 30_000, 1001, [n * 1001 / 30_000 for n in range(9)], 0.5)
+    records.write_shots(tmp_path / "shots.json", shots)
+    assert records.read_shots(tmp_path / "shots.json") == shots
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{}",
+        '{"width": 9, "height": 9, "fps_numerator": 25, "fps_denominator": 1, "times": []}',
+        '{"width": 9, "height": 9, "fps_numerator": 25, "fps_denominator": 0, "times": [0]}',
+        '{"width": 9, "height": 9, "fps_numerator": 25, "fps_denominator": 1, "times": [0], "scale": 0}',
+    ],
+)
+def test_what_are_no_shots_is_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / "shots.json").write_text(content)
+    with pytest.raises(ProtocolError, match=r"shots\.json is not a shots file"):
+        records.read_shots(tmp_path / "shots.json")
 
 
 def test_an_error_keeps_its_class_across_the_socket() -> None:

@@ -19,7 +19,7 @@ from shared_schema.engine import Context, file_reference
 from shared_schema.errors import Cancelled, FaceError, InputError, PhotoError, RecordingError
 from shared_schema.messages import Task
 from shared_schema.records import FaceMesh, read_face, write_face
-from shared_schema.stages import LipsyncOutcome, LipsyncParams, Stage
+from shared_schema.stages import Dubbing, LipsyncOutcome, LipsyncParams, Stage
 from tests.workers.conftest import EngineRun, RunEngine
 from tests.workers.lipsync.conftest import FACE, PORTRAIT, Speak, Speech
 
@@ -63,10 +63,15 @@ def crop(tmp_path: Path, photo: Picture, right: int, bottom: int) -> dict[str, P
     return {"portrait": tmp_path / "p.png", "face": tmp_path / "f.json"}
 
 
-def test_the_worker_offers_one_engine_that_is_always_ready() -> None:
-    assert [engine.name for engine in ENGINES] == ["talking-photo"]
-    assert ENGINES[0].stage is Stage.LIPSYNC
-    assert ENGINES[0].availability().ready
+def test_of_the_worker_s_engines_one_is_always_ready() -> None:
+    dubbing = [engine for engine in ENGINES if engine.stage is Stage.LIPSYNC]
+    assert [engine.name for engine in dubbing] == ["musetalk", "talking-photo", "wav2lip"]
+    assert dubbing[1].availability().ready
+
+
+def test_what_is_for_networks_is_refused(animate: Animate) -> None:
+    with pytest.raises(InputError, match="its own mouth"):
+        animate(LipsyncParams(dubbing=Dubbing(sharpen=0.5)))
 
 
 def test_speech_with_timings_becomes_a_video_of_its_length(animate: Animate, speak: Speak) -> None:

@@ -70,14 +70,14 @@ class MuseTalk(NeuralEngine):
 
     def load(self) -> None:
         """Read the best version that is there: a task may name the other."""
-        self._read(next((version for version, name in MUSETALK.items() if find(name)), "v1.5"))
+        self._read(_best())
 
     def prepare(self, params: LipsyncParams, context: Context) -> None:
         """Read another version where one is asked for, and bring the nets to the device."""
         dubbing = params.dubbing
         if dubbing.version and dubbing.version not in MUSETALK:
             raise InputError(f"There is no MuseTalk {dubbing.version}.", f"There are {', '.join(MUSETALK)}.")
-        version = dubbing.version or self.network.version
+        version = dubbing.version or _best()
         if version != self.network.version:
             context.progress(f"reading {MUSETALK[version]}", 0)
             self._read(version)
@@ -170,3 +170,8 @@ class MuseTalk(NeuralEngine):
         ]
         digests = [file.sha256 for record in weights for _, file in sorted(record.files.items())]
         return key_of([*faces, *digests, folders.version, str(params.dubbing.shift), context.number_format])
+
+
+def _best() -> str:
+    """The best version that is on this machine; the best of all where none is."""
+    return next((version for version, name in MUSETALK.items() if find(name)), "v1.5")

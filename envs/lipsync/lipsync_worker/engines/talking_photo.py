@@ -7,7 +7,7 @@ from typing import ClassVar
 from shared_schema.engine import Availability, Context, Engine
 from shared_schema.messages import Memory, Task
 from shared_schema.packages import availability_of, version_with
-from shared_schema.stages import LipsyncOutcome, LipsyncParams, Stage
+from shared_schema.stages import Dubbing, LipsyncOutcome, LipsyncParams, Stage
 
 __all__ = ["TalkingPhoto"]
 
@@ -42,4 +42,9 @@ class TalkingPhoto(Engine):
 
         if not isinstance(task.params, LipsyncParams):
             raise InputError("The lipsync stage needs lipsync parameters.")
+        if task.params.dubbing != Dubbing():
+            raise InputError(
+                "The talking photo moves its own mouth: there is none to replace, match or sharpen.",
+                "Leave those options out, or name musetalk or wav2lip.",
+            )
         return animate(task.params, task.seed, context)
