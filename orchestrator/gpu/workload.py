@@ -55,6 +55,7 @@ ENGINES = {
     Stage.SPEECH: Engine("XTTS", 4.0, 3_400_000_000),
     Stage.PORTRAIT: Engine("SDXL", 9.0, 10_400_000_000),
     Stage.FACE: Engine("MediaPipe", 1.0, CONTEXT),
+    Stage.CLIP: Engine("FFmpeg", 2.0, CONTEXT),
     Stage.LIPSYNC: Engine("MuseTalk", 6.0, 4_400_000_000),
 }
 
@@ -67,8 +68,9 @@ PASSAGES = {
 INPUTS = {
     Stage.SPEECH: (),
     Stage.PORTRAIT: (),
-    Stage.FACE: (Stage.PORTRAIT,),
-    Stage.LIPSYNC: (Stage.SPEECH, Stage.PORTRAIT, Stage.FACE),
+    Stage.CLIP: (),
+    Stage.FACE: (Stage.PORTRAIT, Stage.CLIP),
+    Stage.LIPSYNC: (Stage.SPEECH, Stage.PORTRAIT, Stage.CLIP, Stage.FACE),
 }
 """The stages that must be done before a stage, of those that a job has."""
 
