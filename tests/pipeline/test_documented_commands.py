@@ -19,6 +19,7 @@ PAGES = [
     "docs/howto/see-what-the-gpu-does.md",
     "docs/howto/judge-the-plan.md",
     "docs/howto/weights.md",
+    "docs/howto/dub-a-face.md",
 ]
 ELSEWHERE = {
     "avatar status --watch",  # runs until Ctrl-C: tests/orchestrator/test_status.py
