@@ -72,7 +72,11 @@ class NeuralEngine(Engine):
         voice = open_voice(task, context)
         self.prepare(params, context)
         footage = open_footage(params, task.seed, self.box_of(params), context)
-        session = Session(footage, *self.at_work(task, params, context), Finish.of(params.dubbing, self.parser(params, context)))
+        session = Session(
+            footage,
+            *self.at_work(task, params, context),
+            Finish.of(params.dubbing, self.parser(params, context)),
+        )
         gate = SilenceGate(rate) if params.dubbing.gate and not params.dubbing.compat else None
         contexts = hear(voice.listen(), self.ears(params, rate, live=voice.seconds is None), gate, rate)
         total = 0 if voice.seconds is None else frames_in(round(voice.seconds * 16_000), rate)

@@ -52,6 +52,7 @@ class MuseTalk(NeuralEngine):
 
     def __init__(self) -> None:
         self._network: Network | None = None
+        self._generator: Generator | None = None
 
     @classmethod
     def availability(cls) -> Availability:
@@ -83,6 +84,8 @@ class MuseTalk(NeuralEngine):
             self._read(version)
         if dubbing.shift and version != "v1":
             raise InputError("Only MuseTalk v1 has a shift.", "Leave it out, or ask for v1.")
+        if self.network.moves_for(context.number_format, context.device):
+            self._let_go()
         self.network.convert(context.number_format)
         self.network.use(context.device)
 
@@ -108,13 +111,18 @@ class MuseTalk(NeuralEngine):
         from lipsync_worker.musetalk.generator import Generator
         from lipsync_worker.musetalk.latents import Latents
 
-        compat = params.dubbing.compat
         batch = context.profile.batch
         if context.budget:
             batch = max(min(batch, (context.budget - WEIGHTS - CONTEXT) // ACTIVATIONS), 1)
-        generator = Generator(self.network, batch=batch, seed=task.seed if compat else None)
-        key = None if compat else self._key(task, params, context)
-        return generator, Latents(key, self.network.device)
+        if params.dubbing.compat:
+            self._let_go()
+            self._generator = Generator(self.network, batch=batch, seed=task.seed)
+            return self._generator, Latents(None, self.network.device)
+        if self._generator is None or self._generator.is_drawing:
+            self._let_go()
+            self._generator = Generator(self.network, batch=batch)
+        self._generator.batch = batch  # a task before may have had less memory
+        return self._generator, Latents(self._key(task, params, context), self.network.device)
 
     def parser(self, params: LipsyncParams, context: Context) -> Parser | None:
         """The published code's own, for `compat`, where its weights are."""
@@ -136,14 +144,22 @@ class MuseTalk(NeuralEngine):
 
     def offload(self) -> None:
         """Leave the device."""
+        self._let_go()
         if self._network is not None:
             self._network.leave()
 
     def unload(self) -> None:
         """Forget the weights, wherever they are."""
+        self._let_go()
         if self._network is not None:
             self._network.drop()
         self._network = None
+
+    def _let_go(self) -> None:
+        """Forget what was recorded of the weights where they are: it is of no use where they go."""
+        if self._generator is not None:
+            self._generator.give_back()
+        self._generator = None
 
     def _read(self, version: str) -> None:
         from lipsync_worker.musetalk.model import Folders, load

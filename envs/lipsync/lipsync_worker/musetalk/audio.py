@@ -71,8 +71,8 @@ class _Timing:
         return math.floor(frame * 50 / self.rate) - self.before
 
     def frames(self, samples: int, frames: int) -> int:
-        """How many frames there are in all."""
-        return math.floor(samples / 16_000 * int(self.rate)) if self.compat else frames
+        """How many frames there are in all; one at least, where the published code would make no video."""
+        return max(math.floor(samples / 16_000 * int(self.rate)), 1) if self.compat else frames
 
     def share(self, window: int, features: np.ndarray[Any, Any]) -> Floats:
         """How much a window counts for features (numbers from the beginning of the sound), 0 to 1."""

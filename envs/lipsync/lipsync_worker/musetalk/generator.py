@@ -47,6 +47,11 @@ class Generator(Renderer):
         self._positions = positions().to(network.device, network.dtype)
         self._graphs = Graphs(self._made) if network.device.type == "cuda" else None
 
+    @property
+    def is_drawing(self) -> bool:
+        """Whether latents are drawn by chance."""
+        return self._dice is not None
+
     @torch.inference_mode()
     def refer(self, crop: Picture) -> torch.Tensor:
         """The latents (8, 32, 32) of a face (256, 256, 3): with its lower half hidden, then of the whole."""

@@ -7,7 +7,9 @@ The key is a digest of the files that the faces come from, of the weights, and o
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import logging
 import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
@@ -30,6 +32,8 @@ MOST: Final = 4096
 
 MOST_KEPT: Final = 100
 """Files on disk; those used longest ago go first. A photo's takes 16 KB, a minute of video's 24 MB."""
+
+log = logging.getLogger("engine.musetalk")
 
 
 def key_of(parts: Iterable[str]) -> str:
@@ -60,15 +64,26 @@ class Latents:
         return found
 
     def keep(self) -> None:
-        """Write what was computed, at once or not at all: another worker may look for it."""
+        """Write what was computed, at once or not at all: another worker may look for it.
+
+        Where it cannot be written the video is none the worse, so that is only logged.
+        """
         if self._path is None or not self._new:
             return
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         partial = self._path.with_suffix(f".{os.getpid()}")
+        try:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._write(partial)
+            partial.replace(self._path)
+            _forget_oldest(self._path.parent)
+        except (OSError, SafetensorError) as error:
+            log.warning("What was learnt of these faces cannot be kept in %s: %s", self._path.parent, error)
+            with contextlib.suppress(OSError):
+                partial.unlink()
+
+    def _write(self, path: Path) -> None:
         numbers = torch.tensor(list(self._known))
-        save_file({"keys": numbers, "latents": torch.stack(list(self._known.values())).cpu()}, partial)
-        partial.replace(self._path)
-        _forget_oldest(self._path.parent)
+        save_file({"keys": numbers, "latents": torch.stack(list(self._known.values())).cpu()}, path)
 
     def _read(self, path: Path, device: torch.device) -> None:
         try:

@@ -95,6 +95,10 @@ class Network:
         """What they hold on the host."""
         return self._residence.bytes
 
+    def moves_for(self, name: str, device: str) -> bool:
+        """Whether the nets must move, or change their format, to compute like that."""
+        return name != str(self.dtype).removeprefix("torch.") or device != self.device.type
+
     def use(self, device: str) -> None:
         """Have the nets compute on a device."""
         self._residence.to_device(device)
