@@ -56,6 +56,20 @@ class Target:
         finally:
             partial.unlink(missing_ok=True)
 
+    def grow(self) -> int:
+        """Make the file, empty, for a result that is read while it grows; its descriptor.
+
+        Nobody else's file is taken for it: one that was there is removed with `force`, an error without.
+        """
+        try:
+            if self._force:
+                self.path.unlink(missing_ok=True)
+            return os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        except FileExistsError:
+            raise self._exists() from None
+        except OSError as error:
+            raise OutputError(f"The output {self.path} could not be made: {error.strerror}.") from error
+
     def _claim(self, partial: Path) -> None:
         try:
             # Unlike a rename, a link never overwrites what appeared meanwhile.

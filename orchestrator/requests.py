@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from typing import Generic, Protocol, TypeVar
+from collections.abc import Mapping
+from typing import Any, Generic, Protocol, TypeVar
 
+from orchestrator.feeding import Offer, feed_task
 from shared_schema.errors import from_code
+from shared_schema.feed import Feed
 from shared_schema.messages import Chunk, Failed, Loaded, Progress, Released, Result, Task
 
 __all__ = ["Listener", "Loading", "Releasing", "Reply", "Request", "Running"]
@@ -75,6 +78,22 @@ class Running(Request[Result]):
         else:
             self.fail(_error(reply))
         return True
+
+    async def answered(self, live: Mapping[str, Feed], offer: Offer) -> Result:
+        """The answer, waited for; meanwhile the task is fed. Raises what a feed failed with, too.
+
+        When this call is cancelled the answer is still to come.
+        """
+        feeding = asyncio.create_task(feed_task(self.task, live, offer))
+        try:
+            awaited: set[asyncio.Future[Any]] = {self.answer, feeding}
+            await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
+            if feeding.done() and not self.answer.done():
+                await feeding
+            return await asyncio.shield(self.answer)
+        finally:
+            feeding.cancel()
+            await asyncio.gather(feeding, return_exceptions=True)
 
 
 class Loading(Request[Loaded]):

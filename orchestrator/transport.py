@@ -38,9 +38,21 @@ class Transport:
         try:
             await self._router.send_multipart([identity, *codec.encode(message, *bulk)])
         except zmq.ZMQError as error:
-            if error.errno != zmq.EHOSTUNREACH:
-                raise
-            raise WorkerCrashed(f"No worker is connected as {identity.decode(errors='replace')}.") from error
+            raise _unreachable(identity, error) from error
+
+    async def offer(self, identity: bytes, message: Message, *bulk: bytes) -> bool:
+        """Send to one worker where its queue has room; whether it had. WorkerCrashed as `send`.
+
+        For what may come faster than it is taken: `send` is for the little that a request is.
+        """
+        try:
+            frames = [identity, *codec.encode(message, *bulk)]
+            await self._router.send_multipart(frames, flags=zmq.NOBLOCK)
+        except zmq.Again:
+            return False
+        except zmq.ZMQError as error:
+            raise _unreachable(identity, error) from error
+        return True
 
     async def receive(self) -> Inbound:
         """The next message. One that cannot be decoded comes as the error, so that its sender is known."""
@@ -55,3 +67,9 @@ class Transport:
         """Close the socket; what was not sent is dropped."""
         self._router.close()
         self._context.term()
+
+
+def _unreachable(identity: bytes, error: zmq.ZMQError) -> Exception:
+    if error.errno != zmq.EHOSTUNREACH:
+        return error
+    return WorkerCrashed(f"No worker is connected as {identity.decode(errors='replace')}.")

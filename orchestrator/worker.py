@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from shared_schema.errors import (
     WorkerError,
     WorkerHung,
 )
+from shared_schema.feed import Feed
 from shared_schema.messages import (
     Cancel,
     Chunk,
@@ -83,8 +85,7 @@ class Worker:
     ) -> None:
         """`log_file` None is the terminal; log records of `verbosity` and above are sent here too.
 
-        `on_gone` is called once the process was reaped, `oom_kills` counts what the kernel has ended for
-        want of memory.
+        `on_gone` is called once the process was reaped, `oom_kills` counts the kernel's for want of memory.
         """
         self.name = launch.name
         self.epoch = 0
@@ -97,6 +98,7 @@ class Worker:
         self._life = Lifetime(launch, log_file, deadlines, around)
         self._hello: asyncio.Future[Hello] = asyncio.get_running_loop().create_future()
         self._busy = asyncio.Lock()
+        self._offer = partial(transport.offer, self._life.process.identity)
         self._request: Request[Any] | None = None
 
     @property
@@ -127,18 +129,17 @@ class Worker:
         self._life.liveness.sign("idle")
         return hello
 
-    async def run(self, task: Task, listener: Listener) -> Result:
-        """Have the worker do a task. When this call is cancelled, so is the task.
+    async def run(self, task: Task, listener: Listener, live: Mapping[str, Feed] | None = None) -> Result:
+        """Have the worker do a task; `live` are its live inputs. When this call is cancelled, so is the task.
 
-        Raises what the engine raised, or WorkerError where the worker died or hung.
+        Raises what the engine or a live input did, or WorkerError where the worker died or hung.
         """
         async with self._turn("waiting"):
             request = self._request = Running(task, listener)
             try:
                 await self._tell(Run(task))
-                # Shielded: the answer to the cancellation is still to come.
-                result = await asyncio.shield(request.answer)
-            except asyncio.CancelledError:
+                result = await request.answered(live or {}, self._offer)
+            except BaseException:
                 await self._cancel(request)
                 raise
             self._life.peak = max(self._life.peak, result.peaks.rss)
@@ -176,8 +177,7 @@ class Worker:
                 late = f"The {self.name} worker did not give the device back within {limit:g} s."
                 raise await self._life.give_up(WorkerHung(late)) from None
             if mode is ReleaseMode.EXIT and not await self.gone():
-                stays = f"The {self.name} worker gave the device back, but its process did not end."
-                raise self.fail(WorkerHung(stays))
+                raise self.fail(WorkerHung(f"The {self.name} worker let go, but its process did not end."))
             return released
 
     async def gone(self) -> bool:

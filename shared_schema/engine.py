@@ -17,13 +17,14 @@ import logging
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import ClassVar
 
 import msgspec
 
 from shared_schema.errors import Cancelled, EngineUnavailable, InputError
+from shared_schema.feed import Feed
 from shared_schema.messages import Artifact, FileRef, Memory, Precision, Profile, Task
 from shared_schema.stages import Outcome, Stage
 
@@ -118,6 +119,8 @@ class Context:
         *,
         progress: ProgressSink = lambda _phase, _done, _total, _eta: None,
         chunk: ChunkSink = lambda _name, _data, _last: None,
+        beat: Callable[[str], None] = lambda _phase: None,
+        feeds: Mapping[str, Feed] | None = None,
         cancelled: threading.Event | None = None,
         clock: Callable[[], float] = time.monotonic,
         device: str = "cpu",
@@ -133,6 +136,8 @@ class Context:
         self._folder = Path(task.folder)
         self._progress = progress
         self._chunk = chunk
+        self._beat = beat
+        self._feeds = feeds or {}
         self._cancelled = cancelled or threading.Event()
         self._clock = clock
         self._phase = ""
@@ -174,6 +179,17 @@ class Context:
                 break
             found.append(path)
         return found
+
+    def live(self, name: str) -> Feed:
+        """An input that comes while the task runs (`Task.live`). InputError where the task has none.
+
+        Whoever waits for it goes on beating, and notices that the task was cancelled.
+        """
+        if name not in self._feeds:
+            raise InputError(f"The {self.task.stage} stage needs a live {name}, and nobody sends one.")
+        feed = self._feeds[name]
+        feed.waiting = lambda: self._wait_for(name)
+        return feed
 
     def output(self, name: str, filename: str) -> Path:
         """The path at which to write the artifact `name`; what is written there is part of the result."""
@@ -218,6 +234,10 @@ class Context:
         """Raise `Cancelled` if the task was cancelled. Call it at least every half second of work."""
         if self._cancelled.is_set():
             raise Cancelled("The task was cancelled.")
+
+    def _wait_for(self, name: str) -> None:
+        self.check()
+        self._beat(f"waiting for {name}")
 
     def chunk(self, name: str, data: bytes, *, last: bool = False) -> None:
         """Send a piece of the result ahead of it."""

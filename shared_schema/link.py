@@ -2,7 +2,8 @@
 
     main thread ── outbox (bounded) ──> link thread ── DEALER ──> orchestrator
          ^ <────── inbox ───────────────     │
-         └── cancelled(task, attempt) <──────┘  Ping is answered here, while engines work
+         ├── cancelled(task, attempt) <──────┤  Ping is answered here, while engines work
+         └── feeds, of live inputs <─────────┘
 
 A pong only proves that this thread runs. What the main thread is at, and whether it moves, are
 `phase` and `beats`; the orchestrator judges those.
@@ -21,7 +22,8 @@ import zmq
 
 from shared_schema import codec, limits
 from shared_schema.errors import ProtocolError
-from shared_schema.messages import Cancel, Message, Ping, Pong, Shutdown
+from shared_schema.feeds import Feeds
+from shared_schema.messages import Cancel, Chunk, Message, Ping, Pong, Run, Shutdown
 
 __all__ = ["Link"]
 
@@ -35,6 +37,8 @@ class Link:
     def __init__(self, endpoint: str, identity: bytes) -> None:
         self.phase = "starting"
         self.beats = 0
+        self.feeds = Feeds()
+        """The live inputs of what it was given to do."""
         self._inbox: queue.SimpleQueue[Inbound] = queue.SimpleQueue()
         self._outbox: queue.Queue[list[bytes]] = queue.Queue(limits.HIGH_WATER_MARK)
         self._cancellations: OrderedDict[tuple[str, int], threading.Event] = OrderedDict()
@@ -147,7 +151,7 @@ class Link:
 
     def _take(self, dealer: zmq.Socket[bytes]) -> None:
         try:
-            message, _ = codec.decode(dealer.recv_multipart())
+            message, bulk = codec.decode(dealer.recv_multipart())
         except ProtocolError as error:
             self._inbox.put(error)
             return
@@ -155,5 +159,9 @@ class Link:
             dealer.send_multipart(codec.encode(Pong(message.sequence, self.phase, self.beats)))
         elif isinstance(message, Cancel):
             self.cancellation(message.task_id, message.attempt).set()
+        elif isinstance(message, Chunk):
+            self.feeds.take(message, bulk[0] if bulk else b"")
         else:
+            if isinstance(message, Run):
+                self.feeds.open(message.task)
             self._inbox.put(message)

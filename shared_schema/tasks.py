@@ -8,7 +8,7 @@ import pdb  # noqa: T100 - the `--pdb` option is for it
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from shared_schema import accounts
@@ -22,6 +22,7 @@ from shared_schema.errors import (
     OutputError,
     ProtocolError,
 )
+from shared_schema.feed import Feed
 from shared_schema.messages import Chunk, Failed, Peaks, Profile, Progress, ReleaseMode, Result, Task
 
 __all__ = ["Bench", "as_failure"]
@@ -74,8 +75,17 @@ class Bench:
         log.info("Loaded %s %s in %.1f s.", name, engine.version, time.monotonic() - began)
         return engine
 
-    def run(self, task: Task, cancelled: threading.Event, send: Callable[..., None]) -> Result:
-        """Do a task, reporting through `send(message, *bulk)`; on failure its half-made files are removed."""
+    def run(
+        self,
+        task: Task,
+        cancelled: threading.Event,
+        send: Callable[..., None],
+        feeds: Mapping[str, Feed] | None = None,
+    ) -> Result:
+        """Do a task, reporting through `send(message, *bulk)`; on failure its half-made files are removed.
+
+        `feeds` are its live inputs by name.
+        """
         began = time.monotonic()
         accounts.reset_peaks()
         log.info("Task %s: %s with seed %d, %s", task.id, task.engine, task.seed, task.params)
@@ -87,7 +97,13 @@ class Bench:
         loading = time.monotonic() - began
         self._make_room_for(engine)
         context = self._context(
-            engine, task, progress=reporter.progress, chunk=reporter.chunk, cancelled=cancelled
+            engine,
+            task,
+            progress=reporter.progress,
+            chunk=reporter.chunk,
+            beat=self._beat,
+            feeds=feeds,
+            cancelled=cancelled,
         )
         try:
             context.check()

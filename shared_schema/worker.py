@@ -124,13 +124,15 @@ class Worker:
     def _run(self, task: Task) -> None:
         cancelled = self._link.cancellation(task.id, task.attempt)
         try:
-            result = self._bench.run(task, cancelled, self._link.send)
+            result = self._bench.run(task, cancelled, self._link.send, self._link.feeds.of(task))
         except Exception as error:
             log.info("Task %s failed.", task.id, exc_info=not isinstance(error, AvatarError))
             failure = as_failure(error, task.id, task.attempt)
         else:
             self._link.send(result)
             return
+        finally:
+            self._link.feeds.discard(task)
         self._tell(failure)
 
     def _load(self, engine: str) -> None:

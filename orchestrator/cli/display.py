@@ -98,7 +98,9 @@ class LiveDisplay(SilentDisplay):
         self._news = News(lambda line: self._bars.console.print(line, style="dim", markup=False))
 
     def chosen(self, stage: Stage, engine: EngineInfo, why: str) -> None:
-        """Begin a bar."""
+        """Begin a bar; in place of the stage's own, where it was broken off and begins again."""
+        if stage in self._rows:
+            self._bars.remove_task(self._rows.pop(stage))
         self._bars.console.print(
             f"[bold]{stage:<9}[/bold] {engine.title}: {why}", markup=True, soft_wrap=True
         )

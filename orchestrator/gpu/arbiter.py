@@ -17,7 +17,7 @@ from orchestrator.gpu.device import Device, Meter
 from orchestrator.gpu.events import Listener
 from orchestrator.gpu.holding import Holding, Need
 from orchestrator.gpu.keeper import Keeper
-from orchestrator.gpu.profiles import Settings
+from orchestrator.gpu.profiles import Mode, Settings
 from orchestrator.process import Launch
 from orchestrator.supervisor import Supervisor
 from shared_schema.messages import EngineInfo, Memory
@@ -99,6 +99,11 @@ class Arbiter:
     def on_gpu(self, worker: str) -> bool:
         """Whether a worker has a GPU to use."""
         return not self._placement.of(worker).device.is_host
+
+    def side_by_side(self, first: str, second: str) -> bool:
+        """Whether two workers may hold their devices at once; one that finds no room waits for the other."""
+        one, other = self._placement.of(first), self._placement.of(second)
+        return one is not other or self.keepers[one.device.uuid].lease.mode is Mode.BUDGET
 
     @asynccontextmanager
     async def hold(self, worker: str, engine: EngineInfo, job: str = "") -> AsyncIterator[Holding]:

@@ -159,6 +159,13 @@ def test_on_a_terminal_a_stage_that_waits_says_so_in_its_bar(monkeypatch: pytest
     assert re.search(r"lipsync +waits for GPU", on_a_terminal([WAIT], monkeypatch))
 
 
+def test_on_a_terminal_a_stage_that_begins_anew_has_one_bar() -> None:
+    display = LiveDisplay()
+    display.chosen(Stage.LIPSYNC, ENGINE, "the only one")
+    display.chosen(Stage.LIPSYNC, ENGINE, "the only one")
+    assert len(display._bars.tasks) == 1
+
+
 @pytest.mark.parametrize(
     ("count", "words"),
     [(0, "0 MB"), (999_499_999, "999 MB"), (999_500_000, "1.0 GB"), (6_900_000_000, "6.9 GB")],

@@ -1,4 +1,4 @@
-"""From the files of a task to a finished video: measure the sound, then frame after frame."""
+"""From the files of a task to a video: measure the sound, then frame after frame. It is written, or sent."""
 
 from __future__ import annotations
 
@@ -10,22 +10,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 import cv2
-import numpy as np
-from numpy.typing import NDArray
 
 from lipsync_worker import coarticulation, sound_driver, timeline
 from lipsync_worker.arrays import Floats
 from lipsync_worker.compositor import Compositor
-from lipsync_worker.encoder import VideoWriter
-from lipsync_worker.face_frame import FaceFrame
+from lipsync_worker.encoder import VideoWriter, video_sink
+from lipsync_worker.inputs import asked_rate, read_portrait
 from lipsync_worker.loudness import Levels, Reference, features
 from lipsync_worker.mixed import Untimed, mix
 from lipsync_worker.pose import Poses
-from lipsync_worker.recording import analysis_blocks, measure
-from shared_schema import limits
+from lipsync_worker.voice import FileVoice
 from shared_schema.engine import Context
-from shared_schema.errors import FaceError, InputError, PhotoError
-from shared_schema.records import read_face, read_timings
+from shared_schema.records import read_timings
 from shared_schema.stages import LipsyncOutcome, LipsyncParams
 
 __all__ = ["animate"]
@@ -39,26 +35,23 @@ class _Clock(NamedTuple):
 
 
 def animate(params: LipsyncParams, seed: int, context: Context) -> LipsyncOutcome:
-    """Write `video.mp4` for a task's portrait, face, speech and, if there are, timings.
+    """Write `video.mp4` for a task's portrait, face, speech and, if there are, timings; or send it as chunks.
 
     Memory does not grow with the length of the speech. Raises PhotoError, FaceError, RecordingError for
     inputs that cannot be used, OutputError where the video cannot be written, Cancelled when told to stop.
     """
     cv2.setNumThreads(1)
-    rate = _frame_rate(params)
-    photo = _read_photo(context.input("portrait"))
-    frame = _read_frame(context.input("face"), photo)
+    rate = asked_rate(params)
+    photo, frame = read_portrait(context)
     speech = context.input("speech")
     timings = context.optional_input("timings")
     context.progress("listening", 0)
-    recording = measure(speech, context.check)
-    count = max(math.ceil(recording.seconds * rate - Fraction(1, 1000)), 1)
-    rows, driver = _poses(speech, timings, recording.seconds, _Clock(count, rate), context)
+    voice = FileVoice(speech, context.check)
+    count = max(math.ceil(voice.seconds * rate - Fraction(1, 1000)), 1)
+    rows, driver = _poses(voice, timings, _Clock(count, rate), context)
     compositor = Compositor(frame, photo, params, seed)
     height, width = compositor.shape
-    with VideoWriter(
-        context.output("video", "video.mp4"), (width, height), rate, speech, recording
-    ) as writer:
+    with VideoWriter(video_sink(params, context), (width, height), rate, voice) as writer:
         for pose in itertools.chain.from_iterable(rows):
             context.check()
             if writer.frames % REPORT_EVERY == 0:
@@ -68,58 +61,31 @@ def animate(params: LipsyncParams, seed: int, context: Context) -> LipsyncOutcom
     return LipsyncOutcome(count, float(count / rate), width, height, driver)
 
 
-def _frame_rate(params: LipsyncParams) -> Fraction:
-    rate = Fraction(params.fps_numerator, params.fps_denominator)
-    if not limits.MIN_FRAME_RATE <= rate <= limits.MAX_FRAME_RATE:
-        raise InputError(
-            f"A video of {float(rate):g} frames a second cannot be made.",
-            f"Ask for {limits.MIN_FRAME_RATE} to {limits.MAX_FRAME_RATE}.",
-        )
-    return rate
-
-
 def _poses(
-    speech: Path, timings: Path | None, seconds: float, clock: _Clock, context: Context
+    voice: FileVoice, timings: Path | None, clock: _Clock, context: Context
 ) -> tuple[Iterator[Poses], str]:
     """The poses of all frames, and what drives them."""
-    reference = Reference.of(features(_checked(analysis_blocks(speech), context)))
+    reference = Reference.of(features(_checked(voice.listen(), context)))
     untimed = Untimed.of(timings) if timings is not None else None
 
     def by_sound() -> Iterator[Poses]:
-        return sound_driver.poses(_levels(speech), reference, clock.frames, clock.rate)
+        return sound_driver.poses(_levels(voice), reference, clock.frames, clock.rate)
 
     if timings is None or untimed is None or not untimed.some_timed:
         return by_sound(), "sound"
-    levels = _levels(speech)
-    track = timeline.segments(read_timings(timings), levels, reference, seconds)
+    levels = _levels(voice)
+    track = timeline.segments(read_timings(timings), levels, reference, voice.seconds)
     by_phonemes = coarticulation.poses(track, levels, reference, clock.frames, clock.rate)
     if not len(untimed.bounds):
         return by_phonemes, "phonemes"
     return mix(by_phonemes, by_sound(), untimed, clock.rate), "phonemes and sound"
 
 
-def _levels(speech: Path) -> Levels:
-    return Levels(features(analysis_blocks(speech)))
+def _levels(voice: FileVoice) -> Levels:
+    return Levels(features(voice.listen()))
 
 
 def _checked(blocks: Iterator[Floats], context: Context) -> Iterator[Floats]:
     for block in blocks:
         context.check()
         yield block
-
-
-def _read_photo(path: Path) -> NDArray[np.uint8]:
-    photo = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if photo is None:
-        raise PhotoError(f"The portrait {path.name} cannot be read as a picture.")
-    return np.asarray(photo, np.uint8)
-
-
-def _read_frame(path: Path, photo: NDArray[np.uint8]) -> FaceFrame:
-    mesh = read_face(path)
-    if (mesh.height, mesh.width) != photo.shape[:2]:
-        raise FaceError(
-            f"The face was measured on a picture of {mesh.width}x{mesh.height} pixels, "
-            f"the portrait has {photo.shape[1]}x{photo.shape[0]}."
-        )
-    return FaceFrame.of(mesh)

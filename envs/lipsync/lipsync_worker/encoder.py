@@ -1,151 +1,117 @@
-"""Frames and sound into an MP4 as they come: H.264 and AAC, indexed at the front so that it plays at once."""
+"""Frames and sound into a video as they come, encoded while the next frames are being made.
+
+    write(picture) ──copy──> bounded queue ──> a thread of its own: colours, H.264, AAC, MP4 ──> sink
+         ^ raises <──────────────────────────── its error
+
+Encoders let go of the interpreter's lock, so the thread costs the frames' maker little.
+"""
 
 from __future__ import annotations
 
-import errno
-from collections.abc import Generator
-from contextlib import closing
+import queue
+import threading
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import av
 import numpy as np
-from av.audio.resampler import AudioResampler
-from av.audio.stream import AudioStream
-from av.video.frame import VideoFrame
-from av.video.reformatter import Colorspace, VideoReformatter
-from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from lipsync_worker.recording import Recording, decoded
-from shared_schema.errors import OutputError
+from lipsync_worker.mp4 import Mp4, Send
+from lipsync_worker.voice import Voice
+from shared_schema.engine import Context
+from shared_schema.errors import Cancelled
+from shared_schema.stages import LipsyncParams
 
-__all__ = ["VideoWriter"]
+__all__ = ["VideoWriter", "video_sink"]
 
-THREADS = 1  # the bytes x264 writes depend on it
-AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
-BT709 = 1
+WAITING = 6
+"""Frames that may wait to be encoded: enough for the two sides to even out, 37 MB at 1080p."""
 
 
 class VideoWriter:
-    """Writes one MP4. As a context manager it closes the file however the block ends.
+    """Writes one MP4: to a file, or piece by piece to a function. As a context manager it is closed and its
+    thread gone however the block ends.
 
-    Raises OutputError where the file cannot be written (folder gone, disk full).
+    Raises OutputError where the video cannot be written (folder gone, disk full), and what the voice or the
+    function raises: out of `write`, or when the block is left.
     """
 
     def __init__(
-        self, path: Path, size: tuple[int, int], rate: Fraction, speech: Path, recording: Recording
+        self,
+        sink: Path | Send,
+        size: tuple[int, int],
+        rate: Fraction,
+        voice: Voice,
+        *,
+        device: str = "cpu",
     ) -> None:
-        """`size` (width, height) in pixels, both even; `rate` frames a second; `speech` becomes the sound."""
-        self.path, self.size, self.rate = path, size, rate
+        """`size` (width, height) in pixels, both even; `rate` frames a second; `voice` becomes the sound.
+
+        A function as `sink` is called in another thread, with fragments of half a second, at most 4 MiB each,
+        and at the end with nothing.
+        On "cuda" the GPU encodes, where it can.
+        """
+        self.sink, self.size, self.rate = sink, size, rate
         self.frames = 0
-        self._seconds_of_sound = 0.0
-        self._speech, self._recording = speech, recording
-        self._reformatter = VideoReformatter()
+        self._voice, self._device = voice, device
+        self._waiting: queue.Queue[NDArray[np.uint8] | None] = queue.Queue(WAITING)
+        self._left = threading.Event()
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._encode, name="encoder", daemon=True)
 
     def __enter__(self) -> Self:
-        try:
-            self._container = av.open(str(self.path), "w", format="mp4", options={"movflags": "+faststart"})
-        except (av.FFmpegError, OSError) as error:
-            raise _output_error(self.path, error) from error
-        self._video = self._add_video()
-        self._audio = self._add_audio()
-        self._sound = self._packets()
+        self._mp4 = Mp4(self.sink, self.size, self.rate, self._voice, device=self._device, check=self._check)
+        self._thread.start()
         return self
 
-    def _add_video(self) -> VideoStream:
-        options = {
-            "preset": "veryfast",
-            "crf": "17",
-            "threads": str(THREADS),
-            "x264-params": "chroma-qp-offset=-3",
-        }
-        stream = self._container.add_stream("libx264", rate=self.rate, options=options)
-        stream.width, stream.height = self.size
-        stream.pix_fmt = "yuv420p"
-        context = stream.codec_context
-        context.time_base = 1 / self.rate
-        context.thread_count = THREADS
-        context.color_range, context.colorspace = 1, BT709
-        context.color_primaries, context.color_trc = BT709, BT709
-        return stream
-
-    def _add_audio(self) -> AudioStream:
-        rate = self._recording.rate if self._recording.rate in AAC_RATES else 48000
-        layout = "mono" if self._recording.channels == 1 else "stereo"
-        stream = self._container.add_stream("aac", rate=rate)
-        stream.layout = layout
-        stream.bit_rate = min(6 * rate, 96_000) * (1 if layout == "mono" else 2)
-        return stream
-
     def write(self, picture: NDArray[np.uint8]) -> None:
-        """Encode one frame, BGR (height, width, 3), and the sound up to its end."""
-        frame = VideoFrame.from_ndarray(picture, format="bgr24")
-        frame = self._reformatter.reformat(
-            frame, format="yuv420p", src_colorspace=Colorspace.ITU709, dst_colorspace=Colorspace.ITU709
-        )
-        frame.pts, frame.time_base = self.frames, 1 / self.rate
-        self.frames += 1
-        try:
-            self._container.mux(self._video.encode(frame))
-            while self._seconds_of_sound < self.frames / self.rate and next(self._sound, None):
-                pass
-        except (av.FFmpegError, OSError) as error:
-            raise _output_error(self.path, error) from error
+        """Take one frame, BGR (height, width, 3), and the sound up to its end; waits while the queue is full.
 
-    def _packets(self) -> Generator[bool]:
-        """Encode the sound piece by piece, one piece a step."""
-        stream = self._audio
-        resampler = AudioResampler(format="fltp", layout=stream.layout.name, rate=stream.rate)
-        done = 0
-        with closing(decoded(self._speech)) as frames:
-            for frame in frames:
-                frame.pts = None
-                for part in resampler.resample(frame):
-                    part.pts, part.time_base = done, Fraction(1, stream.rate)
-                    done += part.samples
-                    self._container.mux(stream.encode(part))
-                self._seconds_of_sound = done / stream.rate
-                yield True
-        for part in resampler.resample(None):
-            part.pts, part.time_base = done, Fraction(1, stream.rate)
-            done += part.samples
-            self._container.mux(stream.encode(part))
+        The picture may be changed as soon as this returns.
+        """
+        self._raise()
+        self.frames += 1
+        self._waiting.put(picture.copy())
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if kind is not None:
+            self._left.set()
+        self._waiting.put(None)
+        self._thread.join()
+        if kind is None:
+            self._raise()
+
+    def _raise(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+
+    def _check(self) -> None:
+        if self._left.is_set():
+            raise Cancelled("The video is not wanted any more.")
+
+    def _encode(self) -> None:
+        """The thread. After a failure frames are still taken: whoever brings them must not wait in vain."""
+        while (picture := self._waiting.get()) is not None:
+            self._attempt(self._mp4.add, picture)
+        self._attempt(self._mp4.finish)
+        self._mp4.close()
+
+    def _attempt(self, step: Callable[..., None], *arguments: NDArray[np.uint8]) -> None:
+        if self._failure is not None or self._left.is_set():
+            return
         try:
-            if kind is None:
-                self._finish()
-        except (av.FFmpegError, OSError) as failure:
-            raise _output_error(self.path, failure) from failure
-        finally:
-            self._sound.close()
-            self._let_go()
-
-    def _finish(self) -> None:
-        """Write what is still held back, and the index."""
-        for _ in self._sound:
-            pass
-        self._container.mux(self._video.encode(None))
-        self._container.mux(self._audio.encode(None))
-        self._container.close()
-
-    def _let_go(self) -> None:
-        """Close the file; a second close does nothing."""
-        try:
-            self._container.close()
-        except (av.FFmpegError, OSError):
-            return  # a file that could not be finished is lost, and why is being raised already
+            step(*arguments)
+        except BaseException as error:  # noqa: BLE001 - raised in the other thread
+            self._failure = error
 
 
-def _output_error(path: Path, error: Exception) -> OutputError:
-    if getattr(error, "errno", None) == errno.ENOSPC:
-        return OutputError(
-            f"The disk is full: {path.name} could not be written.", "Free some space and try again."
-        )
-    reason = getattr(error, "strerror", None) or str(error)
-    return OutputError(f"The video {path.name} could not be written: {reason}.")
+def video_sink(params: LipsyncParams, context: Context) -> Path | Send:
+    """Where a task's video goes: to `video.mp4`, or with `LipsyncParams.stream` out as chunks named video."""
+    if params.stream:
+        return lambda data: context.chunk("video", data, last=not data)
+    return context.output("video", "video.mp4")

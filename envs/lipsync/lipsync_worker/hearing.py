@@ -63,6 +63,7 @@ def hear(
     frames = frames_in(samples, rate)
     if gate is not None:
         merger.weights(gate.finish(frames))
+        yield from merger.ready()
     for contexts in ears.finish(frames):
         merger.contexts(contexts)
         yield from merger.ready()

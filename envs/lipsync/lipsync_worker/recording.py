@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from lipsync_worker.arrays import Floats
 from shared_schema.errors import RecordingError
 from shared_schema.limits import RECORDING_OPTIONS
 
-__all__ = ["ANALYSIS_RATE", "Recording", "analysis_blocks", "decoded", "measure"]
+__all__ = ["ANALYSIS_RATE", "Recording", "analysis_blocks", "decoded", "measure", "resampled"]
 
 ANALYSIS_RATE = 16_000
 HINT = "Use a WAV, FLAC, OGG, MP3 or M4A recording."
@@ -70,11 +70,21 @@ def measure(path: Path, check: Callable[[], None]) -> Recording:
 
 def analysis_blocks(path: Path) -> Iterator[Floats]:
     """The recording as mono blocks of samples -1 to 1 at `ANALYSIS_RATE`."""
+    return (block for block in resampled(decoded(path)) if block is not None)
+
+
+def resampled(frames: Iterable[AudioFrame | None]) -> Generator[Floats | None]:
+    """Frames of sound as mono blocks of samples -1 to 1 at `ANALYSIS_RATE`; None is passed on.
+
+    The samples do not depend on how the sound is cut into frames.
+    """
     resampler = AudioResampler(format="flt", layout="mono", rate=ANALYSIS_RATE)
-    with closing(decoded(path)) as frames:
-        for frame in frames:
-            frame.pts = None  # some files stamp frames with gaps; samples are what counts
-            yield from (_samples(part) for part in resampler.resample(frame))
+    for frame in frames:
+        if frame is None:
+            yield None
+            continue
+        frame.pts = None  # some files stamp frames with gaps; samples are what counts
+        yield from (_samples(part) for part in resampler.resample(frame))
     yield from (_samples(part) for part in resampler.resample(None))
 
 

@@ -20,9 +20,9 @@ from shared_schema.feed import Feed
 from shared_schema.messages import Profile, Task
 from shared_schema.stages import LipsyncOutcome, LipsyncParams, Stage
 from tests.neural.lipsync import tiny_musetalk
-from tests.workers.lipsync.conftest import FACE, PORTRAIT, speak
+from tests.workers.lipsync.conftest import FACE, PORTRAIT, frame, photo, speak
 
-__all__ = ["Perform", "Performed", "folders", "speak"]
+__all__ = ["Perform", "Performed", "folders", "frame", "photo", "speak"]
 
 
 @dataclass
@@ -124,16 +124,18 @@ def perform(tmp_path: Path) -> Perform:
         count += 1
         folder = tmp_path / f"job-{count}"
         folder.mkdir()
-        live = isinstance(speech, Feed)
-        sources = {"portrait": PORTRAIT, "face": FACE} | ({} if live else {"speech": speech})
+        sources = {"portrait": PORTRAIT, "face": FACE}
+        feeds = {}
+        if isinstance(speech, Feed):
+            feeds["speech"] = speech
+        else:
+            sources["speech"] = speech
         inputs = {}
         for role, source in sources.items():
             copy = folder / f"{role}{source.suffix}"
             shutil.copyfile(source, copy)
             inputs[role] = file_reference(copy, folder)
-        task = Task(
-            "test", 1, Stage.LIPSYNC, engine.name, str(folder), inputs, params, seed, ["speech"] * live
-        )
+        task = Task("test", 1, Stage.LIPSYNC, engine.name, str(folder), inputs, params, seed, list(feeds))
         progress: list[tuple[str, int, int]] = []
         chunks: list[tuple[str, bytes, bool]] = []
 
@@ -145,7 +147,7 @@ def perform(tmp_path: Path) -> Perform:
             task,
             progress=reported,
             chunk=lambda *piece: chunks.append(piece),
-            feeds={"speech": speech} if isinstance(speech, Feed) else {},
+            feeds=feeds,
             cancelled=cancelled,
             profile=profile,
             budget=budget,

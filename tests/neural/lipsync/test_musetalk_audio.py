@@ -57,7 +57,8 @@ def stairs(features: int) -> Floats:
 
 def hear(ears: WhisperEars, pieces: Iterable[Floats], rate: Fraction) -> Floats:
     """All contexts of a sound that comes in pieces."""
-    blocks, samples = [], 0
+    blocks: list[Floats] = []
+    samples = 0
     for piece in pieces:
         blocks.extend(ears.push(piece))
         samples += len(piece)
@@ -142,9 +143,7 @@ def test_compat_counts_as_the_published_code_does(rate: Fraction) -> None:
     contexts = hear(plain(rate, compat=True), cut(stairs(features), 8000), rate)
     before = 2 * math.ceil(50 / whole)
     count = math.floor(features / 50 * whole)
-    check_stairs(
-        contexts, stair_of([math.floor(i * (50 / whole)) - before for i in range(count)], features)
-    )
+    check_stairs(contexts, stair_of([math.floor(i * (50 / whole)) - before for i in range(count)], features))
 
 
 @pytest.mark.parametrize("live", [False, True])
@@ -181,18 +180,19 @@ def steady(smallest: Network) -> Floats:
 
 
 def steps(contexts: Floats) -> Floats:
-    """How far each context is from the one before, as a share of what they are."""
-    return np.abs(np.diff(contexts, axis=0)).mean((1, 2)) / np.abs(contexts).mean()
+    """How far each feature is from the one before, as a share of what they are."""
+    features = contexts.reshape(-1, LENGTH, 5, 384)[:, BEFORE : BEFORE + 2].reshape(-1, 5, 384)
+    return np.abs(np.diff(features, axis=0)).mean((1, 2)) / np.abs(features).mean()
 
 
 def test_windows_pass_into_each_other_without_a_jump(smallest: Network, steady: Floats) -> None:
-    """Measured: at the seam of 30 s compat steps 8 times as far as elsewhere, ours nowhere 1.2 times."""
+    """Measured: where windows meet compat steps 7.7 times as far as usual, ours nowhere 1.2 times."""
     compat = steps(hear(WhisperEars(smallest, Fraction(25), compat=True), [tone(34)], Fraction(25)))
     ours = steps(steady)
-    within = slice(20 * 25, 33 * 25)
+    within = slice(20 * 50, 33 * 50)
     usual = float(np.median(ours[within]))
-    assert ours[within].max() < 2 * usual
-    assert compat[740:755].max() > 4 * usual
+    assert ours[within].max() < 1.5 * usual
+    assert compat[1499] > 4 * usual
 
 
 def test_whispers_own_ear_hears_the_same_in_pieces(smallest: Network, steady: Floats) -> None:
@@ -209,19 +209,18 @@ def test_a_live_voice_that_comes_at_once_is_heard_as_a_recording(smallest: Netwo
 
 
 def test_of_a_live_voice_its_end_is_heard_as_a_recordings_and_the_rest_nearly_so(smallest: Network) -> None:
-    """What comes later changes how a moment is heard, in layers behind the first; there nobody can know it.
+    """What comes later changes how a moment is heard: nobody can know that while it is spoken.
 
-    With random weights, and a hum that begins at full strength: measured 0.02 of the contexts' spread in
-    the first layer, whose convolutions reach 25 ms, and 0.2 in the others.
+    Not in the first layer, as long as nothing louder comes. In the others, with random weights and a hum, by
+    0.02 of the contexts' spread, measured over pieces of 0.2 s.
     """
     sound = tone(1.6)
     file = hear(WhisperEars(smallest, Fraction(25)), [sound], Fraction(25))
     live = hear(WhisperEars(smallest, Fraction(25), live=True), cut(sound, 3200), Fraction(25))
     apart = np.abs(live - file).reshape(-1, LENGTH, 5, 384)
-    print(apart.mean((0, 1, 3)), file.std(), apart.mean((1, 2, 3)))
     assert np.array_equal(live[-5:], file[-5:])
-    assert apart[:, :, 0].mean() < 0.05 * file.std()
-    assert apart.mean() < 0.5 * file.std()
+    assert apart[:, :, 0].max() < 1e-5
+    assert 0 < apart.mean() < 0.05 * file.std()
 
 
 def test_silence_is_what_a_frame_amid_silence_hears(smallest: Network) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from lipsync_worker.arrays import Floats, Picture
+from lipsync_worker.arrays import Floats, Picture, picture
 from lipsync_worker.hearing import hear
 from lipsync_worker.musetalk.audio import WhisperEars
 from lipsync_worker.musetalk.generator import Generator
@@ -31,7 +31,7 @@ def generator(network: Network) -> Generator:
 def face() -> Picture:
     """Slanted stripes, other ones in each channel."""
     y, x, channel = np.mgrid[:256, :256, :3]
-    return ((3 * y + 5 * x + 70 * channel) % 256).astype(np.uint8)
+    return picture((3 * y + 5 * x + 70 * channel) % 256)
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +90,8 @@ def test_what_the_unet_predicts(generator: Generator, latents: torch.Tensor, con
 def test_the_faces_that_come_out(generator: Generator, latents: torch.Tensor, contexts: Floats) -> None:
     (made,) = generator.render([latents] * 2, contexts[[0, 20]])
     faces = made.pictures()
-    assert (faces.shape, faces.dtype) == ((2, 256, 256, 3), np.uint8)
+    assert faces.shape == (2, 256, 256, 3)
+    assert faces.dtype == np.uint8
     assert int(faces.astype(np.int64).sum()) == pytest.approx(46_565_907, rel=1e-6)
     found = faces[[0, 1, 1], [0, 128, 255], [0, 200, 255]].astype(int)
     expected = [[126, 90, 132], [125, 145, 92], [125, 144, 117]]

@@ -33,6 +33,7 @@ __all__ = [
     "musetalk_json",
     "nets",
     "vae_json",
+    "whisper_json",
     "write",
 ]
 
@@ -41,12 +42,16 @@ Part = tuple[dict[str, Any], State]
 
 
 class Sizes(NamedTuple):
-    """Channels of UNet and VAE, from the outermost blocks in; groups of the norms, heads of the attention."""
+    """Channels of UNet and VAE, from the outermost blocks in; groups of the norms, heads of the attention.
+
+    `ears` are the channels within the layers of Whisper, whose other sizes decide what the UNet is given.
+    """
 
     unet: tuple[int, int, int, int]
     vae: tuple[int, int, int, int]
     groups: int = 32
     heads: int = 8
+    ears: int = 1536
 
 
 FULL = Sizes((320, 640, 1280, 1280), (128, 256, 512, 512))
@@ -55,7 +60,7 @@ FULL = Sizes((320, 640, 1280, 1280), (128, 256, 512, 512))
 TINY = Sizes((32, 64, 64, 64), (32, 32, 64, 64))
 """Those of the golden numbers."""
 
-LEAST = Sizes((16, 16, 16, 16), (4, 4, 8, 8), 4, 1)
+LEAST = Sizes((16, 16, 16, 16), (4, 4, 8, 8), 4, 1, 64)
 """Where many frames are made."""
 
 ATTENTION = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}
@@ -109,23 +114,29 @@ def vae_json(sizes: Sizes) -> dict[str, Any]:
 WHISPER_TINY = {"d_model": 384, "encoder_layers": 4, "encoder_attention_heads": 6, "encoder_ffn_dim": 1536}
 
 
+def whisper_json(sizes: Sizes) -> dict[str, Any]:
+    """What of Whisper's `config.json` decides its sizes."""
+    return WHISPER_TINY | {"encoder_ffn_dim": sizes.ears}
+
+
 def nets(sizes: Sizes) -> tuple[Any, Any, Any]:
     """UNet, VAE and Whisper's encoder, without weights of their own ("meta")."""
     with torch.device("meta"):
         return (
             UNet2DConditionModel.from_config(musetalk_json(sizes)),
             AutoencoderKL.from_config(vae_json(sizes)),
-            WhisperEncoder(WhisperConfig(**WHISPER_TINY)),
+            WhisperEncoder(WhisperConfig(**whisper_json(sizes))),
         )
 
 
 def make(models: Path, version: str = "v1.5", sizes: Sizes = TINY) -> None:
     """Write the three models' folders into `models`."""
     unet, vae, whisper = map(_filled, nets(sizes))
-    write(models, version, (musetalk_json(sizes), unet), (vae_json(sizes), vae), whisper)
+    ears = whisper_json(sizes), whisper
+    write(models, version, (musetalk_json(sizes), unet), (vae_json(sizes), vae), ears)
 
 
-def write(models: Path, version: str, unet: Part, vae: Part, whisper: State) -> None:
+def write(models: Path, version: str, unet: Part, vae: Part, whisper: Part) -> None:
     """Write the folders of nets that have these weights, in the published layout."""
     folder = "musetalkV15" if version == "v1.5" else "musetalk"
     musetalk = models / MUSETALK[version]
@@ -133,10 +144,10 @@ def write(models: Path, version: str, unet: Part, vae: Part, whisper: State) -> 
     (musetalk / folder / "musetalk.json").write_text(json.dumps(unet[0]))
     _save(models / VAE / "diffusion_pytorch_model.safetensors", _old_names(vae[1]))
     (models / VAE / "config.json").write_text(json.dumps(vae[0]))
-    state = {f"model.encoder.{name}": tensor for name, tensor in whisper.items()}
+    state = {f"model.encoder.{name}": tensor for name, tensor in whisper[1].items()}
     state["model.decoder.embed_tokens.weight"] = torch.zeros(3, 384)  # there, and not for us
     _save(models / WHISPER / "model.safetensors", state)
-    WhisperConfig(**WHISPER_TINY).save_pretrained(models / WHISPER)
+    WhisperConfig(**whisper[0]).save_pretrained(models / WHISPER)
     WhisperFeatureExtractor().save_pretrained(models / WHISPER)
     for name in (MUSETALK[version], VAE, WHISPER):
         record = Record(name, "0" * 40, "MIT", {})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -13,20 +14,26 @@ import pytest
 
 from lipsync_worker.arrays import Picture
 from lipsync_worker.encoder import VideoWriter
-from lipsync_worker.recording import measure
-from shared_schema.errors import OutputError
+from lipsync_worker.h264 import h264, nvenc_works
+from lipsync_worker.voice import FileVoice
+from shared_schema.errors import OutputError, RecordingError
 from tests.workers.lipsync.conftest import Speak, write_recording
 
 RATES = [Fraction(25), Fraction(30000, 1001), Fraction(24000, 1001), Fraction(30), Fraction(50), Fraction(60)]
 
 
 def write(path: Path, speech: Path, rate: Fraction = Fraction(25), size: tuple[int, int] = (64, 48)) -> int:
-    recording = measure(speech, lambda: None)
-    count = math.ceil(recording.seconds * rate)
-    with VideoWriter(path, size, rate, speech, recording) as writer:
+    voice = FileVoice(speech)
+    count = math.ceil(voice.seconds * rate)
+    with VideoWriter(path, size, rate, voice) as writer:
         for number in range(count):
             writer.write(grey(size, number))
     return count
+
+
+def encoders() -> list[str]:
+    """The threads of writers that are still there."""
+    return [thread.name for thread in threading.enumerate() if thread.name == "encoder"]
 
 
 def grey(size: tuple[int, int], number: int) -> Picture:
@@ -96,9 +103,7 @@ def test_the_same_frames_give_the_same_bytes(tmp_path: Path, speak: Speak) -> No
 def test_colours_survive_as_bt709(tmp_path: Path, speak: Speak) -> None:
     speech = speak([("", 0.2)])
     skin = np.full((48, 64, 3), (120, 150, 210), np.uint8)
-    with VideoWriter(
-        tmp_path / "v.mp4", (64, 48), Fraction(25), speech.wav, measure(speech.wav, lambda: None)
-    ) as writer:
+    with VideoWriter(tmp_path / "v.mp4", (64, 48), Fraction(25), FileVoice(speech.wav)) as writer:
         for _ in range(5):
             writer.write(skin)
     with av.open(str(tmp_path / "v.mp4")) as container:
@@ -114,7 +119,7 @@ def test_a_full_disk_is_one_clear_sentence(
     full.symlink_to("/dev/full")
     speech = speak()
     noise = np.random.default_rng(1)
-    writer = VideoWriter(full, (512, 512), Fraction(25), speech.wav, measure(speech.wav, lambda: None))
+    writer = VideoWriter(full, (512, 512), Fraction(25), FileVoice(speech.wav))
 
     def fill() -> None:
         with writer:
@@ -136,9 +141,7 @@ def test_an_exception_passes_through_and_the_file_is_closed(
     tmp_path: Path, speak: Speak, open_files: Callable[[], set[str]]
 ) -> None:
     speech = speak()
-    writer = VideoWriter(
-        tmp_path / "v.mp4", (64, 48), Fraction(25), speech.wav, measure(speech.wav, lambda: None)
-    )
+    writer = VideoWriter(tmp_path / "v.mp4", (64, 48), Fraction(25), FileVoice(speech.wav))
 
     def break_off() -> None:
         with writer:
@@ -150,3 +153,61 @@ def test_an_exception_passes_through_and_the_file_is_closed(
     held = open_files()
     assert str(tmp_path / "v.mp4") not in held
     assert str(speech.wav) not in held
+    assert encoders() == []
+
+
+def test_a_picture_may_be_changed_as_soon_as_it_was_written(tmp_path: Path, speak: Speak) -> None:
+    speech = speak([("", 0.8)])
+    canvas = grey((64, 48), 0)
+    with VideoWriter(tmp_path / "v.mp4", (64, 48), Fraction(25), FileVoice(speech.wav)) as writer:
+        for number in range(20):
+            canvas[:] = 10 * number
+            writer.write(canvas)
+            canvas[:] = 255
+    with av.open(str(tmp_path / "v.mp4")) as container:
+        seen = [int(frame.to_ndarray(format="bgr24")[20, 20, 1]) for frame in container.decode(video=0)]
+    assert np.abs(np.subtract(seen, [10 * number for number in range(20)])).max() <= 6
+
+
+def test_sound_that_breaks_off_is_told_by_the_next_write_or_at_the_end(tmp_path: Path) -> None:
+    wave = 0.3 * np.sin(np.arange(64_000) * 0.05)
+    whole = write_recording(tmp_path / "s.mp3", wave[None])
+    voice = FileVoice(whole)
+    whole.write_bytes(b"no sound any more")
+
+    def make() -> None:
+        with VideoWriter(tmp_path / "v.mp4", (64, 48), Fraction(25), voice) as writer:
+            for number in range(100):
+                writer.write(grey((64, 48), number))
+
+    with pytest.raises(RecordingError):
+        make()
+    assert encoders() == []
+
+
+def test_on_a_machine_whose_gpu_cannot_encode_x264_does(
+    tmp_path: Path, speak: Speak, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where NVENC is there, it is taken: either way the video is H.264, and the log says whose."""
+    nvenc_works.cache_clear()
+    speech = speak([("", 0.2)])
+    with (
+        caplog.at_level("INFO"),
+        VideoWriter(
+            tmp_path / "v.mp4", (256, 256), Fraction(25), FileVoice(speech.wav), device="cuda"
+        ) as writer,
+    ):
+        for number in range(5):
+            writer.write(grey((256, 256), number))
+    with av.open(str(tmp_path / "v.mp4")) as container:
+        assert container.streams.video[0].codec.canonical_name == "h264"
+        assert sum(1 for _ in container.decode(video=0)) == 5
+    told = [record.message for record in caplog.records if record.name == "lipsync_worker.h264"]
+    assert len(told) == 1
+    assert ("NVENC cannot be used here" in told[0]) is not nvenc_works()
+
+
+def test_on_the_cpu_nobody_asks_for_a_gpu() -> None:
+    nvenc_works.cache_clear()
+    assert h264("cpu", Fraction(25), live=False).name == "libx264"
+    assert nvenc_works.cache_info().misses == 0
