@@ -57,7 +57,7 @@ def test_any_recording_drives_the_lips_without_timings(home: Home, talk: Talk, t
         ),
         ("portrait", ["photo: ready", "sdxl: not ready", "sample: ready"]),
         ("face", ["mediapipe: ready", "mediapipe-track: ready"]),
-        ("lipsync", ["musetalk", "talking-photo: ready", "wav2lip"]),
+        ("lipsync", ["musetalk: not ready", "talking-photo: ready", "wav2lip: not ready"]),
     ],
 )
 def test_the_engines_of_a_stage_are_listed_with_their_state(
