@@ -66,7 +66,7 @@ class Renderer(ABC):
 
     @abstractmethod
     def compute(self, references: torch.Tensor, contexts: torch.Tensor) -> torch.Tensor:
-        """Faces (b or more, s, s, 3) uint8, BGR, of references (b, ...) and contexts (b, ...) on the device."""
+        """Faces (b or more, s, s, 3) uint8, BGR, of references and contexts (b, ...), all on the device."""
 
     def give_back(self) -> None:
         """Let go of what was kept for speed, and of memory that nothing uses."""

@@ -45,7 +45,7 @@ class Generator(Renderer):
         self.network = network
         self._dice = None if seed is None else torch.Generator(network.device).manual_seed(seed)
         self._positions = positions().to(network.device, network.dtype)
-        self._graphs = Graphs(self._made) if network.device.type == "cuda" else None
+        self._graphs = Graphs(self.make) if network.device.type == "cuda" else None
 
     @property
     def is_drawing(self) -> bool:
@@ -70,7 +70,7 @@ class Generator(Renderer):
 
     def compute(self, references: torch.Tensor, contexts: torch.Tensor) -> torch.Tensor:
         """Faces (b, 256, 256, 3) of latents (b, 8, 32, 32) and contexts (b, 50, 384)."""
-        return (self._graphs or self._made)(references, contexts)
+        return (self._graphs or self.make)(references, contexts)
 
     def give_back(self) -> None:
         """Let go of recordings too."""
@@ -79,7 +79,8 @@ class Generator(Renderer):
         super().give_back()
 
     @torch.inference_mode()
-    def _made(self, latents: torch.Tensor, sounds: torch.Tensor) -> torch.Tensor:
+    def make(self, latents: torch.Tensor, sounds: torch.Tensor) -> torch.Tensor:
+        """As `compute`, kernel by kernel."""
         return as_pixels(self.decode(self.predict(latents, sounds)).flip(1))
 
     @torch.inference_mode()

@@ -36,6 +36,8 @@ class Graphs:
     def __init__(self, compute: Compute) -> None:
         self._compute = compute
         self._recordings: dict[int, _Recording] = {}
+        # They are played one after another, each output fetched before the next: one memory serves all.
+        self._pool = torch.cuda.graph_pool_handle()
         self._refused = False
 
     def __call__(self, first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
@@ -68,7 +70,8 @@ class Graphs:
         torch.cuda.current_stream().wait_stream(aside)
         graph = torch.cuda.CUDAGraph()
         try:
-            with torch.cuda.graph(graph):
+            # The thread that pastes fetches faces meanwhile: that must not count against this one.
+            with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
                 output = self._compute(*inputs)
         except torch.OutOfMemoryError:
             raise
@@ -76,6 +79,7 @@ class Graphs:
             log.warning("No CUDA graph can be recorded here, so kernels are launched one by one: %s", error)
             self._refused = True
             return None
+        torch.cuda.empty_cache()  # what the warm-up took: the recording has its own
         self._recordings[size] = _Recording(graph, inputs, output)
         return self._recordings[size]
 

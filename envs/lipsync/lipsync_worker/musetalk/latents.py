@@ -89,7 +89,7 @@ class Latents:
         try:
             stored = load_file(path)
             latents = stored["latents"].to(device)
-            self._known.update(zip(stored["keys"].tolist(), latents, strict=True))
+            self._known.update(list(zip(stored["keys"].tolist(), latents, strict=True)))  # all or none
         except (SafetensorError, OSError, KeyError, ValueError):
             path.unlink(missing_ok=True)  # damaged: it is made again
             return

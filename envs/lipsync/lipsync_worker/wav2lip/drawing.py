@@ -24,7 +24,7 @@ class Drawer(Renderer):
         self.side = network.side
 
     def refer(self, crop: Picture) -> torch.Tensor:
-        """A face (side, side, 3), BGR, as it is shown, (6, side, side): its lower half hidden, then all of it."""
+        """A face (side, side, 3), BGR, as it is shown, (6, side, side): its lower half hidden, then whole."""
         whole = torch.from_numpy(np.ascontiguousarray(crop)).to(self.device).permute(2, 0, 1)
         face = (whole.float() / 255).to(self.dtype)
         hidden = face.clone()
