@@ -101,6 +101,21 @@ def engine(home: Path) -> Iterator[MuseTalk]:
     made.unload()
 
 
+def job(folder: Path, engine: Engine, speech: Path | Feed, params: LipsyncParams, seed: int) -> Task:
+    """A task on the sample portrait, with its files in a folder of its own."""
+    folder.mkdir()
+    sources = {"portrait": PORTRAIT, "face": FACE}
+    if isinstance(speech, Path):
+        sources["speech"] = speech
+    inputs = {}
+    for role, source in sources.items():
+        copy = folder / f"{role}{source.suffix}"
+        shutil.copyfile(source, copy)
+        inputs[role] = file_reference(copy, folder)
+    live = [] if isinstance(speech, Path) else ["speech"]
+    return Task("test", 1, Stage.LIPSYNC, engine.name, str(folder), inputs, params, seed, live)
+
+
 @pytest.fixture
 def perform(tmp_path: Path) -> Perform:
     """`perform(engine, speech, params, ...)`: a run on the sample portrait.
@@ -122,20 +137,7 @@ def perform(tmp_path: Path) -> Perform:
     ) -> Performed:
         nonlocal count
         count += 1
-        folder = tmp_path / f"job-{count}"
-        folder.mkdir()
-        sources = {"portrait": PORTRAIT, "face": FACE}
-        feeds = {}
-        if isinstance(speech, Feed):
-            feeds["speech"] = speech
-        else:
-            sources["speech"] = speech
-        inputs = {}
-        for role, source in sources.items():
-            copy = folder / f"{role}{source.suffix}"
-            shutil.copyfile(source, copy)
-            inputs[role] = file_reference(copy, folder)
-        task = Task("test", 1, Stage.LIPSYNC, engine.name, str(folder), inputs, params, seed, list(feeds))
+        task = job(tmp_path / f"job-{count}", engine, speech, params, seed)
         progress: list[tuple[str, int, int]] = []
         chunks: list[tuple[str, bytes, bool]] = []
 
@@ -147,7 +149,7 @@ def perform(tmp_path: Path) -> Perform:
             task,
             progress=reported,
             chunk=lambda *piece: chunks.append(piece),
-            feeds=feeds,
+            feeds={"speech": speech} if isinstance(speech, Feed) else {},
             cancelled=cancelled,
             profile=profile,
             budget=budget,
@@ -158,6 +160,6 @@ def perform(tmp_path: Path) -> Perform:
             context.discard_outputs()  # as the worker does
             raise
         assert isinstance(outcome, LipsyncOutcome)
-        return Performed(outcome, context, folder, progress, chunks)
+        return Performed(outcome, context, Path(task.folder), progress, chunks)
 
     return run

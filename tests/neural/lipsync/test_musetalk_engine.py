@@ -1,4 +1,4 @@
-"""The engine `musetalk`, run as its worker runs it: how it comes and goes, what it keeps, what it obeys."""
+"""The engine `musetalk`, run as its worker runs it: what it makes, and how it comes and goes."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ import pytest
 from msgspec.structs import replace
 
 from lipsync_worker.arrays import Floats, Picture
-from lipsync_worker.engines.musetalk import ACTIVATIONS, CONTEXT, WEIGHTS, MuseTalk
+from lipsync_worker.engines.musetalk import MuseTalk
 from lipsync_worker.musetalk.model import Network
-from shared_schema.engine import Context, file_reference
-from shared_schema.errors import Cancelled, EngineUnavailable, InputError
+from shared_schema.engine import file_reference
+from shared_schema.errors import Cancelled, EngineUnavailable
 from shared_schema.feed import Feed
-from shared_schema.messages import FileRef, Profile, Task
-from shared_schema.stages import SPEECH_RATE, Dubbing, LipsyncParams, Stage
+from shared_schema.messages import Profile
+from shared_schema.stages import SPEECH_RATE, Dubbing, LipsyncParams
 from tests.neural.lipsync.conftest import Perform
 from tests.workers.lipsync.conftest import FACE, PORTRAIT, Speak, Speech
 
@@ -117,36 +117,6 @@ def test_the_same_request_gives_the_same_video_and_its_face_is_looked_at_once(
     assert len(list((home / "cache/musetalk").iterdir())) == 1
 
 
-def kept_at(engine: MuseTalk, params: LipsyncParams, portrait: str = "a", **context: Any) -> Path | None:
-    """Where a task's latents would be kept."""
-    inputs = {
-        role: FileRef(role, digest * 64, 1) for role, digest in {"portrait": portrait, "face": "f"}.items()
-    }
-    task = Task("test", 1, Stage.LIPSYNC, "musetalk", "/nowhere", inputs, params)
-    made = Context(task, **context)
-    engine.prepare(params, made)
-    _, latents = engine.at_work(task, params, made)
-    return latents._path
-
-
-def test_latents_are_taken_only_where_all_is_the_same_that_decides_them(engine: MuseTalk) -> None:
-    usual = kept_at(engine, STILL)
-    assert usual is not None
-    for same in (LipsyncParams(), dubbing(gate=False, match=False, sharpen=0.5), dubbing(version="v1.5")):
-        assert kept_at(engine, same) == usual
-    others = [
-        kept_at(engine, STILL, portrait="b"),
-        kept_at(engine, dubbing(version="v1")),
-        kept_at(engine, dubbing(version="v1", shift=5)),
-    ]
-    assert None not in others
-    assert len({usual, *others}) == 4
-
-
-def test_latents_that_were_drawn_by_chance_are_not_kept(engine: MuseTalk) -> None:
-    assert kept_at(engine, dubbing(compat=True)) is None
-
-
 def test_a_video_is_made_where_latents_cannot_be_kept(
     engine: MuseTalk, perform: Perform, speech: Speech, home: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -154,39 +124,6 @@ def test_a_video_is_made_where_latents_cannot_be_kept(
     (home / "cache/musetalk").write_text("in the way")
     assert perform(engine, speech.wav).outcome.frames == 9
     assert "cannot be kept" in caplog.text
-
-
-def test_another_version_is_read_when_it_is_asked_for_and_only_then(
-    engine: MuseTalk, perform: Perform, speech: Speech
-) -> None:
-    usual = perform(engine, speech.wav, STILL).video
-    assert engine.network.version == "v1.5"
-    made = perform(engine, speech.wav, dubbing(version="v1"))
-    assert engine.network.version == "v1"
-    assert made.video != usual, "its box ends at the chin"
-    assert ("reading musetalk-v1", 0, 0) in made.progress
-    unasked = perform(engine, speech.wav, STILL)
-    assert engine.network.version == "v1.5"
-    assert unasked.video == usual, "what was asked for before must not matter"
-    assert not [phase for phase, _, _ in perform(engine, speech.wav, STILL).progress if "reading" in phase]
-
-
-def test_only_version_1_has_a_shift(engine: MuseTalk, perform: Perform, speech: Speech) -> None:
-    with pytest.raises(InputError, match=r"Only MuseTalk v1 has a shift\. Leave it out, or ask for v1\."):
-        perform(engine, speech.wav, dubbing(shift=5))
-    videos = {perform(engine, speech.wav, dubbing(version="v1", shift=shift)).video for shift in (0, 9)}
-    assert len(videos) == 2
-
-
-def test_compat_counts_frames_as_published_and_draws_by_the_seed(
-    engine: MuseTalk, perform: Perform, speech: Speech
-) -> None:
-    params = LipsyncParams(
-        fps_numerator=30_000, fps_denominator=1001, blink=False, sway=False, dubbing=Dubbing(compat=True)
-    )
-    one, other = (perform(engine, speech.wav, params, seed=seed) for seed in (1, 2))
-    assert one.outcome.frames == len(frames_of(one.video)) == 10  # of 29 a second, whole ones
-    assert one.video != other.video
 
 
 @pytest.mark.parametrize("compat", [False, True])
@@ -281,22 +218,6 @@ def test_it_comes_and_goes_and_makes_the_same_video(
         perform(engine, speech.wav)
     engine.load()
     assert perform(engine, speech.wav).video == before
-
-
-@pytest.mark.parametrize(
-    ("budget", "batch"),
-    [
-        (0, 8),  # nobody said
-        (WEIGHTS + CONTEXT + 100 * ACTIVATIONS, 8),
-        (WEIGHTS + CONTEXT + 3 * ACTIVATIONS, 3),
-        (WEIGHTS + CONTEXT, 1),
-        (1, 1),
-    ],
-)
-def test_a_budget_lowers_the_batch(engine: MuseTalk, budget: int, batch: int) -> None:
-    task = Task("test", 1, Stage.LIPSYNC, "musetalk", "/nowhere", {}, STILL)
-    generator, _ = engine.at_work(task, STILL, Context(task, budget=budget, profile=Profile(batch=8)))
-    assert generator.batch == batch
 
 
 @pytest.mark.usefixtures("home")

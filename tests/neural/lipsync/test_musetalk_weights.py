@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,15 +13,10 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from lipsync_worker.engines import musetalk as engine_module
-from lipsync_worker.engines.musetalk import MuseTalk
 from lipsync_worker.models import MUSETALK, VAE, WHISPER
 from lipsync_worker.musetalk.model import Network, load
-from shared_schema.errors import EngineUnavailable, InputError, WeightsError
-from shared_schema.stages import Dubbing, LipsyncParams
-from shared_schema.weights import RECORD_NAME
-from tests.neural.lipsync.conftest import Perform, folders
-from tests.workers.lipsync.conftest import Speak
+from shared_schema.errors import WeightsError
+from tests.neural.lipsync.conftest import folders
 
 CONFIG, UNET = "musetalk-v15/musetalkV15/musetalk.json", "musetalk-v15/musetalkV15/unet.safetensors"
 VAE_CONFIG, VAE_WEIGHTS = f"{VAE}/config.json", f"{VAE}/diffusion_pytorch_model.safetensors"
@@ -226,7 +220,7 @@ def test_weights_are_converted_to_half_precision_and_back_to_full(home: Path) ->
     half = network.bytes
     network.convert("float32")
     assert network.dtype == torch.float32
-    assert network.bytes == pytest.approx(2 * half, rel=0.01)
+    assert network.bytes == pytest.approx(2 * half, rel=0.05)
     assert not any(net.training for net in (network.unet, network.vae, network.whisper))
 
 
@@ -283,67 +277,3 @@ def test_a_pickled_checkpoint_beside_the_weights_is_never_read(
     assert not trace.exists()
     torch.load(path.with_name(pickled), weights_only=False)
     assert trace.is_file(), "the file was not malicious after all"
-
-
-def test_it_is_ready_when_packages_and_all_three_models_are_there(home: Path) -> None:
-    assert MuseTalk.availability().ready
-
-
-@pytest.mark.parametrize("name", [VAE, WHISPER])
-def test_without_one_of_its_models_it_says_which(home: Path, name: str) -> None:
-    shutil.rmtree(home / "models" / name)
-    available = MuseTalk.availability()
-    assert (available.ready, available.lacks) == (False, f"The weights {name} are not on this machine.")
-    assert available.remedy == f"Run `avatar models fetch {name}`."
-    with pytest.raises(EngineUnavailable, match=f"weights {name} are not on this machine"):
-        MuseTalk().load()
-
-
-def test_one_version_suffices_and_without_any_the_better_one_is_wanted(home: Path) -> None:
-    shutil.rmtree(home / "models" / MUSETALK["v1.5"])
-    assert MuseTalk.availability().ready
-    engine = MuseTalk()
-    engine.load()
-    assert engine.network.version == "v1"
-    engine.unload()
-    shutil.rmtree(home / "models" / MUSETALK["v1"])
-    available = MuseTalk.availability()
-    assert (available.ready, available.remedy) == (False, "Run `avatar models fetch musetalk-v15`.")
-    with pytest.raises(EngineUnavailable, match="weights musetalk-v15 are not on this machine"):
-        MuseTalk().load()
-
-
-def test_without_packages_one_command_brings_them_and_the_weights(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(engine_module, "PACKAGES", ("torch", "no-such-package"))
-    available = MuseTalk.availability()
-    assert (available.ready, available.remedy) == (False, "Run `avatar envs sync lipsync --neural`.")
-    shutil.rmtree(home / "models" / WHISPER)
-    remedy = MuseTalk.availability().remedy
-    assert remedy.startswith("Run `avatar models fetch whisper-tiny ")
-    assert remedy.endswith(" --packages`.")
-
-
-def test_a_version_that_does_not_exist_is_refused(engine: MuseTalk, perform: Perform, speak: Speak) -> None:
-    params = LipsyncParams(dubbing=Dubbing(version="v2"))
-    with pytest.raises(InputError, match=r"no MuseTalk v2\. There are v1\.5, v1\.$"):
-        perform(engine, speak([("ɑ", 0.1)]).wav, params)
-
-
-def test_a_version_that_is_not_here_is_refused_and_the_one_that_is_goes_on_working(
-    engine: MuseTalk, home: Path, perform: Perform, speak: Speak
-) -> None:
-    shutil.rmtree(home / "models" / MUSETALK["v1"])
-    speech = speak([("ɑ", 0.1)]).wav
-    with pytest.raises(EngineUnavailable, match="weights musetalk-v1 are not on this machine"):
-        perform(engine, speech, LipsyncParams(dubbing=Dubbing(version="v1")))
-    assert perform(engine, speech).outcome.frames == 3
-
-
-def test_a_damaged_record_is_told_before_anything_is_drawn(
-    engine: MuseTalk, home: Path, perform: Perform, speak: Speak
-) -> None:
-    put(home / "models" / VAE / RECORD_NAME, b"{")
-    with pytest.raises(WeightsError, match="record of the weights sd-vae-ft-mse is damaged"):
-        perform(engine, speak([("ɑ", 0.1)]).wav)

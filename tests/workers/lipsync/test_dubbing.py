@@ -3,107 +3,28 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from lipsync_worker.arrays import Floats, Picture
-from lipsync_worker.dubbing import AHEAD, Dubbed, Finish, Session, crop_of, dub
-from lipsync_worker.face_box import Box, musetalk_box
+from lipsync_worker.dubbing import Dubbed, Finish, crop_of, dub
+from lipsync_worker.face_box import Box
 from lipsync_worker.face_frame import FaceFrame
-from lipsync_worker.footage import Footage, Shot
-from shared_schema.engine import Context
-from shared_schema.errors import Cancelled, OutputError
-from shared_schema.messages import Task
-from shared_schema.stages import Dubbing, LipsyncParams, Mask, Stage
-
-PATIENCE = 10.0
-RAW = Finish.of(Dubbing(mask=Mask.LANDMARKS, match=False))
-
-
-@dataclass
-class Made:
-    """Faces that are there."""
-
-    faces: NDArray[np.uint8]
-
-    def pictures(self) -> NDArray[np.uint8]:
-        return self.faces
-
-
-@dataclass
-class Painter:
-    """A network in NumPy: paints a whole face in the level that it hears, plus what it knows of the face."""
-
-    batch: int = 4
-    side: int = 32
-    looked: list[Picture] = field(default_factory=list)
-    batches: list[int] = field(default_factory=list)
-
-    def refer(self, crop: Picture) -> int:
-        self.looked.append(crop)
-        return len(self.looked) - 1
-
-    def render(self, references: Sequence[int], contexts: Floats) -> list[Made]:
-        self.batches.append(len(contexts))
-        levels = contexts[:, 0] + np.asarray(references)
-        faces = np.broadcast_to(levels[:, None, None, None], (len(levels), self.side, self.side, 3))
-        # Networks that run short of memory give a batch in parts.
-        return [Made(faces[:1].astype(np.uint8)), Made(faces[1:].astype(np.uint8))]
-
-
-class Once:
-    """What is known of shots, by their keys."""
-
-    def __init__(self) -> None:
-        self._known: dict[int, Any] = {}
-
-    def of(self, key: int, look: Any) -> Any:
-        if key not in self._known:
-            self._known[key] = look()
-        return self._known[key]
-
-
-class Film(Footage):
-    """Frames of the photo, each with its number in a corner; of some the face is not seen."""
-
-    def __init__(self, photo: Picture, frame: FaceFrame, faceless: Iterable[int] = (), keys: int = 1) -> None:
-        self.size = (photo.shape[1], photo.shape[0])
-        self._photo, self._points, self._faceless, self._keys = photo, frame.points, set(faceless), keys
-        self.box = musetalk_box(frame.points, self.size, "v1.5")
-        self.asked: list[int] = []
-
-    def shot(self, number: int) -> Shot:
-        self.asked.append(number)
-        picture = self._photo.copy()
-        picture[0, 0] = number
-        if number in self._faceless:
-            return Shot(picture, None, None, number % self._keys, 0)
-        return Shot(picture, self._points, self.box, number % self._keys, 0)
-
-
-@dataclass
-class Tape:
-    """What was written."""
-
-    pictures: list[Picture] = field(default_factory=list)
-
-    def write(self, picture: Picture) -> None:
-        self.pictures.append(picture.copy())
-
-    @property
-    def numbers(self) -> list[int]:
-        return [int(picture[0, 0, 0]) for picture in self.pictures]
-
-    def mouths(self, frame: FaceFrame) -> list[int]:
-        """The level in the middle of each mouth."""
-        x, y = frame.points[13, :2].astype(int)
-        return [int(picture[y, x, 0]) for picture in self.pictures]
+from shared_schema.stages import Dubbing
+from tests.workers.lipsync.painter import (
+    PATIENCE,
+    Film,
+    Made,
+    Painter,
+    Tape,
+    context,
+    levels,
+    session,
+    threads,
+)
 
 
 @pytest.fixture
@@ -114,24 +35,6 @@ def film(photo: Picture, frame: FaceFrame) -> Film:
 @pytest.fixture
 def tape() -> Tape:
     return Tape()
-
-
-def session(film: Footage, dubber: Painter, finish: Finish = RAW) -> Session:
-    return Session(film, dubber, Once(), finish)
-
-
-def levels(*numbers: int) -> Floats:
-    """Contexts that ask for these levels."""
-    return np.repeat(np.asarray(numbers, np.float32)[:, None], 3, axis=1)
-
-
-def context(**sinks: Any) -> Context:
-    task = Task("test", 1, Stage.LIPSYNC, "painter", "/nowhere", {}, LipsyncParams())
-    return Context(task, **sinks)
-
-
-def threads() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name == "paste"]
 
 
 @pytest.mark.parametrize("batch", [1, 3, 4, 64])
@@ -245,86 +148,6 @@ def test_progress_counts_frames_that_are_written(film: Film, tape: Tape) -> None
     assert told[0] == ("dubbing", 0, 7)
     assert told[-1] == ("dubbing", 7, 7)
     assert [done for _, done, _ in told] == sorted(done for _, done, _ in told)
-
-
-def test_the_network_is_not_far_ahead_of_the_writer(film: Film) -> None:
-    painter, may_go_on, begun = Painter(2), threading.Event(), threading.Event()
-
-    def write(_picture: Picture) -> None:
-        begun.set()
-        assert may_go_on.wait(PATIENCE)
-
-    dubs = threading.Thread(target=dub, args=(session(film, painter), [levels(*range(40))], write, context()))
-    dubs.start()
-    assert begun.wait(PATIENCE)
-    dubs.join(0.3)
-    assert dubs.is_alive()
-    assert len(painter.batches) <= 1 + AHEAD + 1  # one is written, some wait, one cannot be handed on
-    may_go_on.set()
-    dubs.join(PATIENCE)
-    assert len(painter.batches) == 20
-
-
-def test_an_error_of_the_writer_comes_out_as_it_is(film: Film, tape: Tape) -> None:
-    def write(picture: Picture) -> None:
-        if len(tape.pictures) == 5:
-            raise OutputError("The disk is full.")
-        tape.write(picture)
-
-    with pytest.raises(OutputError, match="disk is full"):
-        dub(session(film, Painter(2)), (levels(number) for number in range(200)), write, context())
-    assert tape.numbers == [0, 1, 2, 3, 4]
-    assert threads() == []
-
-
-def test_an_error_in_the_last_frame_comes_out_too(film: Film) -> None:
-    def write(_picture: Picture) -> None:
-        raise OutputError("The disk is full.")
-
-    with pytest.raises(OutputError, match="disk is full"):
-        dub(session(film, Painter(8)), [levels(1)], write, context())
-
-
-def test_an_error_of_the_network_comes_out_and_no_thread_stays(film: Film, tape: Tape) -> None:
-    class Failing(Painter):
-        def render(self, references: Sequence[int], contexts: Floats) -> list[Made]:
-            if len(self.batches) == 2:
-                raise MemoryError
-            return super().render(references, contexts)
-
-    with pytest.raises(MemoryError):
-        dub(session(film, Failing(2)), [levels(*range(20))], tape.write, context())
-    assert tape.numbers == list(range(len(tape.numbers)))
-    assert threads() == []
-
-
-def test_a_batch_that_fails_when_its_faces_are_wanted_is_an_error_too(film: Film, tape: Tape) -> None:
-    class Late(Made):
-        def pictures(self) -> NDArray[np.uint8]:
-            raise MemoryError
-
-    class Failing(Painter):
-        def render(self, _references: Sequence[int], contexts: Floats) -> list[Made]:
-            return [Late(np.zeros((len(contexts), 32, 32, 3), np.uint8))]
-
-    with pytest.raises(MemoryError):
-        dub(session(film, Failing(2)), [levels(*range(6))], tape.write, context())
-    assert tape.pictures == []
-
-
-def test_a_cancelled_task_stops_within_a_batch(film: Film, tape: Tape) -> None:
-    cancelled = threading.Event()
-
-    def coming() -> Iterator[Floats]:
-        for number in range(200):
-            if number == 6:
-                cancelled.set()
-            yield levels(number)
-
-    with pytest.raises(Cancelled):
-        dub(session(film, Painter(2)), coming(), tape.write, context(cancelled=cancelled))
-    assert len(tape.pictures) <= 8
-    assert threads() == []
 
 
 def test_faces_are_matched_to_what_is_around_them_unless_that_is_not_wanted(

@@ -115,7 +115,12 @@ def test_a_recording_that_begins_with_a_word_and_has_no_pause_is_all_speech(spea
     assert not found[1:-1].any()
 
 
-@pytest.mark.parametrize("rate", RATES)
+def test_a_recording_that_begins_loud_and_goes_on_softly_is_all_speech(speak: Speak) -> None:
+    begun, soft = speak([("ɑ", 0.15)]).samples, speak([("iː", 0.4), ("m", 0.3)], loudness=0.05).samples
+    assert not weights(np.concatenate([begun, soft]))[1:-1].any()
+
+
+@pytest.mark.parametrize("rate", [*RATES, Fraction(1), Fraction(120)])
 def test_the_pieces_make_no_difference(speak: Speak, rate: Fraction) -> None:
     sound = speak(PAUSES).samples
     sound = sound + noise(len(sound), -55.0)

@@ -62,6 +62,7 @@ def pieces(sound: Floats, size: int = 1000) -> list[Floats]:
         (16_000, Fraction(24_000, 1001), 24),
         (16_000 * 1001, Fraction(24_000, 1001), 24_000),
         (16_000, Fraction(30_000, 1001), 30),
+        (534, Fraction(30_000, 1001), 1),  # a frame is 533.87 samples
         (16_000 * 60, Fraction(60), 3600),
     ],
 )
