@@ -20,7 +20,6 @@ __all__ = ["LOOK_AHEAD", "SilenceGate"]
 HOP = ANALYSIS_RATE // 100
 BEFORE, AFTER = 8, 10  # hops of silence that must lie before and after a moment for the mouth to rest
 FADE = 4  # hops on both sides over which the mouth comes to rest
-PRIOR = 30  # hops
 LOOK_AHEAD = (AFTER + FADE + 1) * HOP / ANALYSIS_RATE
 """Seconds of sound behind a frame's middle that its weight depends on."""
 
@@ -33,9 +32,6 @@ class SilenceGate:
         self._rate = rate
         self._rest = np.zeros(0, np.float32)
         self._loudness = Loudness()
-        # As if a pause had gone before: else the first words of a recording that begins with them would set
-        # what is silent in it.
-        self._loudness.add(np.full(PRIOR, -np.inf))
         # Before the first sound is silence: a mouth begins at rest.
         self._quiet = np.ones(BEFORE + FADE, np.bool_)
         self._first = -(BEFORE + FADE)  # the hop that `_quiet` begins with

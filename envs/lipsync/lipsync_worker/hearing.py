@@ -46,7 +46,8 @@ def hear(
     sound: Iterable[Floats | None], ears: Ears, gate: SilenceGate | None, rate: Fraction
 ) -> Iterator[Floats | None]:
     """Contexts of all frames, in blocks. None comes through where the sound says that none has come yet."""
-    merger = _Merger(ears.silent)
+    # Where nothing is drawn towards silence, nobody need know how it sounds.
+    merger = _Merger(np.zeros(0, np.float32) if gate is None else ears.silent)
     samples = 0
     for block in sound:
         if block is None:

@@ -20,6 +20,7 @@ BANDS = ((100, 500), (500, 1000), (1000, 2000), (2000, 3500), (3500, 7500))
 FEATURES = 1 + len(BANDS)
 """Columns of a feature row: level of all, then of each band, dB below full scale."""
 FLOOR_DB = -90.0
+CLEAR = 20.0  # dB: what is quietest and nearer to the loudest than that may be part of the speech
 SILENCE_DB = -60.0  # a recording whose loudest parts stay below holds no voice
 
 
@@ -67,12 +68,23 @@ class Loudness:
     @property
     def silent(self) -> float:
         """What is silent beside that, dB: well below it, and somewhat above the quietest there is."""
-        return min(max(self.loud - 32.0, self._at(0.08) + 8.0, -65.0), self.loud - 12.0)
+        return min(max(self.loud - 32.0, self.quiet + 8.0, -65.0), self.loud - 12.0)
+
+    @property
+    def quiet(self) -> float:
+        """What all but a twelfth is above, dB."""
+        return self._at(0.08)
 
     @property
     def threshold(self) -> float:
-        """What a sound must exceed to be heard as voice, dB; as long as there was none, `SILENCE_DB`."""
-        return self.silent if self.loud > SILENCE_DB else SILENCE_DB
+        """What a sound must exceed to be heard as voice, dB; as long as there was none, `SILENCE_DB`.
+
+        Unlike `silent` it can be asked from the first words on: what is quietest in them is no noise yet.
+        """
+        if self.loud <= SILENCE_DB:
+            return SILENCE_DB
+        noise = self.quiet + 8.0 if self.quiet <= self.loud - CLEAR else FLOOR_DB
+        return max(self.loud - 32.0, noise, -65.0)
 
     def _at(self, share: float) -> float:
         total = np.cumsum(self._counts)
