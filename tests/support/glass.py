@@ -1,8 +1,8 @@
 """What nets need whose weights were not learnt but reckoned, so that pictures pass through as through glass.
 
 The normalisations within are undone by two tricks. Signals go through a group of channels as x, -x, y, -y...
-k and -k: its mean is 0 and its variance k² by the number of pairs, but for a thousandth, whatever the picture.
-And silu(x) - silu(-x) is x. Two channels for each of `together` signals, and two more, are a group of the norms.
+k and -k: its mean is 0 and its variance k² by the number of these pairs, but for a thousandth, whatever the
+picture. And silu(x) - silu(-x) is x. A group of the norms holds `together` signals.
 """
 
 from __future__ import annotations

@@ -1,14 +1,15 @@
 """Makes a MuseTalk whose nets were not trained but reckoned: faces pass through as through glass, and where
 half of them was hidden they get the darker, the louder it is.
 
-    voice   Whisper: LOUD is the mean of the log-mel over 20 ms, less that of silence
-            UNet, its last cross-attention: the mean of LOUD over 200 ms where the face was hidden, else nothing
+    voice   Whisper: LOUD is the mean of the log-mel over 20 ms, as far as it is above a threshold
+            UNet, its last cross-attention: the mean of LOUD over 200 ms, where the face was hidden
     face    VAE: 256 -> 32 pixels, in three of the four latents
             UNet: the latents of the whole face, and the attention's share on top
             VAE: 32 -> 256 pixels, those between by linear interpolation
 
 So a mouth in the finished video tells what the network heard and when, and whether the picture around it is
-the one that went in. Layout, names and the number of blocks are as published; the blocks have a layer less.
+the one that went in. Layout, names and the number of blocks are as published; the blocks have a layer less,
+and Whisper is narrow within.
 """
 
 from __future__ import annotations
@@ -16,27 +17,34 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import WhisperConfig
 from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
+from lipsync_worker.arrays import Floats, floats
 from lipsync_worker.musetalk.model import LATENT_SCALE
 from tests.neural.lipsync.tiny_musetalk import WHISPER_TINY, Sizes, musetalk_json, vae_json, write
 from tests.support.glass import LINEAR, MEAN, K, carry, empty, gather, place, restore, size, spread
 from tests.support.random_weights import State
 
-__all__ = ["GAIN", "make_glass"]
+__all__ = ["EARLIEST", "LATEST", "LOUD", "REACH", "SHARP", "burst", "make_glass"]
 
-GAIN: Final = -24.0
-"""Levels of brightness for each unit of the log-mel, which spans two units between loud and silent."""
+GAIN: Final = -40.0
+"""Levels of brightness for each unit of the log-mel, which spans two; voices take the upper one."""
 
-SILENCE: Final = -1.5
-"""The log-mel where all is silent (log10 of 1e-10, plus 4, by 4)."""
+THRESHOLD: Final = -0.5
+"""The log-mel below which it counts as silent. Whisper hears nothing two units below the loudest, which
+beside the tests' voice is -0.8.
+"""
+
+SHARP: Final = 8.0
+"""With this times as much gelu passes for what it nearly is: nothing below 0, all above."""
 
 # Channels of the context. Odd ones, of high number: there the table of positions is 1 but for 2e-5.
-LOUD, LOUD_TOO, REST = 377, 379, 383
-"""Two channels, whose difference says how loud it is, and one that only the last layer has: the rest."""
+LOUD, NOTHING, REST = 377, 379, 383
+"""How loud it is; always 0; and 1 in the last layer alone: the rest."""
 
 SURE: Final = 10.0
 """In the exponent of attention: where nothing was hidden the rest outweighs all that was heard 5000 times."""
@@ -44,8 +52,14 @@ SURE: Final = 10.0
 STEEP: Final = 2000.0
 """In the same for each unit of what was hidden: a tenth above black suffices."""
 
+EARLIEST, LATEST, REACH = -0.08, 0.10, 0.045
+"""A frame surely hears a burst whose middle is between the first two, in seconds from its beginning: 200 ms
+less the one feature of 20 ms by which they may lie otherwise. It surely does not beyond a feature, half the
+burst, and half of the 25 ms that Whisper looks at.
+"""
+
 COLOURS: Final = 3
-"""Of a picture, which share a group in the VAE: with one each it takes twice as long."""
+"""Of a picture. They share a group in the VAE: with one for each a face takes 160 ms instead of 40."""
 
 SIZES = Sizes((4 * size(),) * 4, (size(COLOURS),) * 4, groups=4, heads=1)
 
@@ -57,17 +71,26 @@ def make_glass(models: Path) -> None:
     """
     unet_json = musetalk_json(SIZES) | {"layers_per_block": 1}
     picture_json = vae_json(SIZES) | {"layers_per_block": 1, "norm_num_groups": 1}
+    whisper_json = WHISPER_TINY | {"encoder_ffn_dim": 8}
     with torch.device("meta"):
         unet: Any = UNet2DConditionModel.from_config(unet_json)
         vae: Any = AutoencoderKL.from_config(picture_json)
-        whisper = WhisperEncoder(WhisperConfig(**WHISPER_TINY))
+        whisper = WhisperEncoder(WhisperConfig(**whisper_json))
     write(
         models,
         "v1.5",
         (unet_json, _unet(empty(unet))),
         (picture_json, _vae(empty(vae))),
-        _whisper(empty(whisper)),
+        (whisper_json, _whisper(empty(whisper))),
     )
+
+
+def burst(seconds: float, at: float) -> Floats:
+    """Silence with 20 ms of noise in it, their middle at so many seconds; 16 kHz."""
+    sound = np.zeros(round(seconds * 16_000))
+    start = round((at - 0.01) * 16_000)
+    sound[start : start + 320] = np.random.default_rng(2).uniform(-0.5, 0.5, 320)
+    return floats(sound)
 
 
 def _vae(state: State) -> State:
@@ -114,9 +137,9 @@ def _listen(state: State, name: str) -> None:
     state[f"{block}.attn2.to_q.weight"][0, difference] = -heads * STEEP
     state[f"{block}.attn2.to_q.weight"][0, constant] = heads * SURE / K
     state[f"{block}.attn2.to_k.weight"][0, REST] = 1.0
-    share = GAIN / 127.5 * LATENT_SCALE
+    share = GAIN / 127.5 * LATENT_SCALE / SHARP
     state[f"{block}.attn2.to_v.weight"][0, LOUD] = share
-    state[f"{block}.attn2.to_v.weight"][0, LOUD_TOO] = -share
+    state[f"{block}.attn2.to_v.weight"][0, NOTHING] = -share
     # k and -k are 0 together, but for what is added to one of them.
     state[f"{block}.attn2.to_out.0.weight"][negative, 0] = 1.0
     for signal in range(3):
@@ -125,18 +148,10 @@ def _listen(state: State, name: str) -> None:
 
 
 def _whisper(state: State) -> State:
-    """gelu(x) - gelu(-x) is x, so that two channels together say the mean of the log-mel.
-
-    Layers add nothing. The norm behind the last leaves 0, and a mark by which it is known.
-    """
-    state["conv1.weight"][0, :, 1] = 1 / 80
-    state["conv1.weight"][1, :, 1] = -1 / 80
-    for channel, sign in ((LOUD, 1.0), (LOUD_TOO, -1.0)):
-        for moment in (1, 2):  # of the three that are seen, those within these 20 ms
-            state["conv2.weight"][channel, 0, moment] = sign / 2
-            state["conv2.weight"][channel, 1, moment] = -sign / 2
-        state["conv2.bias"][channel] = -sign * SILENCE
+    """A channel says how loud it is. Layers add nothing; the norm behind the last leaves a mark alone."""
+    for channel, sign in ((0, 1.0), (1, -1.0)):  # gelu(x) - gelu(-x) is x
+        state["conv1.weight"][channel, :, 1] = sign / 80
+        state["conv2.weight"][LOUD, channel, 1:] = sign * SHARP / 2  # of three moments those in these 20 ms
+    state["conv2.bias"][LOUD] = -SHARP * THRESHOLD
     state["layer_norm.bias"][REST] = 1.0
     return state
-
-

@@ -3,10 +3,6 @@
 Its VAE gives back what it is given. Its UNet takes for noise what is finer than a few pixels. So a drawing
 that starts from a photo with little noise on it is that photo, softer, in which a face is found; one that
 starts from noise stays blotches.
-
-The normalisations within are undone by two tricks. Each signal x goes through a group of four channels,
-x, -x, k and -k: its mean is 0 and its variance k²/2 but for a thousandth, whatever the picture. And
-silu(x) - silu(-x) is x.
 """
 
 from __future__ import annotations
@@ -18,21 +14,13 @@ from typing import Any
 import torch
 
 from tests.neural.vision.tiny_sdxl import TINY, Sizes, blank, write_folder
+from tests.support.glass import LINEAR, MEAN, carry, empty, gather, size, spread
 from tests.support.random_weights import State, fill
 
 __all__ = ["glass_sizes", "make_glass"]
 
 _SCALE = 3.0
 """Latents for a pixel's value (-1 to 1): with more, the same strength puts less noise on a picture."""
-
-_GROUP = 4
-_K = 30.0
-
-_LINEAR = torch.outer(torch.tensor([1.0, 2.0, 1.0]), torch.tensor([1.0, 2.0, 1.0])) / 16
-_CENTRE = torch.zeros(3, 3)
-_CENTRE[1, 1] = 1.0
-_MEAN = torch.zeros(3, 3)
-_MEAN[:2, :2] = 0.25  # it pads at the right and below only
 
 
 def make_glass(folder: Path, *, variant: str | None = "fp16", native: int = 256, **options: Any) -> Path:
@@ -47,8 +35,8 @@ def make_glass(folder: Path, *, variant: str | None = "fp16", native: int = 256,
         part: fill(nets[part].state_dict(), number)
         for number, part in enumerate(("text_encoder", "text_encoder_2"))
     }
-    states["vae"] = _vae(_empty(nets["vae"]))
-    states["unet"] = _unet(_empty(nets["unet"]))
+    states["vae"] = _vae(empty(nets["vae"]))
+    states["unet"] = _unet(empty(nets["unet"]))
     states = {
         part: {key: value.half() if variant == "fp16" else value.float() for key, value in state.items()}
         for part, state in states.items()
@@ -58,7 +46,7 @@ def make_glass(folder: Path, *, variant: str | None = "fp16", native: int = 256,
 
 def glass_sizes(native: int) -> Sizes:
     """Latents of half the side, and a UNet that sees them at a whole, a half and a quarter of theirs."""
-    widths = (4 * _GROUP,) * 3
+    widths = (4 * size(),) * 3
     unet = TINY.unet | {
         "sample_size": native // 2,
         "block_out_channels": widths,
@@ -70,7 +58,7 @@ def glass_sizes(native: int) -> Sizes:
         "norm_num_groups": 4,
     }
     vae = TINY.vae | {
-        "block_out_channels": (3 * _GROUP,) * 2,
+        "block_out_channels": (3 * size(),) * 2,
         "down_block_types": ["DownEncoderBlock2D"] * 2,
         "up_block_types": ["UpDecoderBlock2D"] * 2,
         "layers_per_block": 1,
@@ -81,33 +69,28 @@ def glass_sizes(native: int) -> Sizes:
     return replace(TINY, unet=unet, vae=vae)
 
 
-def _empty(net: torch.nn.Module) -> State:
-    """Zeros, with which all that is added to a signal on its way through the net is nothing."""
-    return {name: torch.zeros(value.shape) for name, value in net.state_dict().items()}
-
-
 def _vae(state: State) -> State:
     """Means of 2 x 2 pixels as the first three latents, and pixels between them by linear interpolation."""
-    _spread(state, "encoder.conv_in", 3)
-    _carry(state, "encoder.down_blocks.0.downsamplers.0.conv", _MEAN)
-    _gather(state, "encoder", 3)
+    spread(state, "encoder.conv_in", torch.eye(3))
+    carry(state, "encoder.down_blocks.0.downsamplers.0.conv", MEAN)
+    gather(state, "encoder", 3)
     # Of the variance's logarithm: the latents are these, and no others near them.
     state["encoder.conv_out.bias"][4:] = -30.0
     for name in ("quant_conv", "post_quant_conv"):
         state[f"{name}.weight"][:, :, 0, 0] = torch.eye(len(state[f"{name}.weight"]))
-    _spread(state, "decoder.conv_in", 3)
-    _carry(state, "decoder.up_blocks.0.upsamplers.0.conv", _LINEAR)
-    _gather(state, "decoder", 3)
+    spread(state, "decoder.conv_in", torch.eye(3, 4))
+    carry(state, "decoder.up_blocks.0.upsamplers.0.conv", LINEAR)
+    gather(state, "decoder", 3)
     return state
 
 
 def _unet(state: State) -> State:
     """What differs from the picture seen at a quarter of its size."""
-    _spread(state, "conv_in", 4)
+    spread(state, "conv_in", torch.eye(4))
     for level in range(2):
-        _carry(state, f"down_blocks.{level}.downsamplers.0.conv", _LINEAR)
-        _carry(state, f"up_blocks.{level}.upsamplers.0.conv", _LINEAR)
-    width = 4 * _GROUP
+        carry(state, f"down_blocks.{level}.downsamplers.0.conv", LINEAR)
+        carry(state, f"up_blocks.{level}.upsamplers.0.conv", LINEAR)
+    width = 4 * size()
     for level in range(3):
         for resnet in range(
             2
@@ -117,35 +100,8 @@ def _unet(state: State) -> State:
             )
     last = state["up_blocks.2.resnets.1.conv_shortcut.weight"]
     for channel in range(width):
-        if channel % _GROUP < 2:
+        if channel % size() < 2:
             last[channel, channel] = -1.0
             last[channel, channel + width] = 1.0
-    _gather(state, "", 4)
+    gather(state, "", 4)
     return state
-
-
-def _spread(state: State, name: str, signals: int) -> None:
-    """A convolution that makes a group of channels of each signal."""
-    for signal in range(signals):
-        first = signal * _GROUP
-        state[f"{name}.weight"][first, signal] = _CENTRE
-        state[f"{name}.weight"][first + 1, signal] = -_CENTRE
-        state[f"{name}.bias"][first + 2] = _K
-        state[f"{name}.bias"][first + 3] = -_K
-
-
-def _carry(state: State, name: str, kernel: torch.Tensor) -> None:
-    """A convolution that hands each channel on, the signals' smoothed by a kernel (3, 3)."""
-    weight = state[f"{name}.weight"]
-    for channel in range(len(weight)):
-        weight[channel, channel] = kernel if channel % _GROUP < 2 else _CENTRE
-
-
-def _gather(state: State, part: str, signals: int) -> None:
-    """The last normalisation and convolution of a net, which make a signal of each group."""
-    prefix = f"{part}." if part else ""
-    state[f"{prefix}conv_norm_out.weight"][:] = _K / 2**0.5
-    for signal in range(signals):
-        first = signal * _GROUP
-        state[f"{prefix}conv_out.weight"][signal, first] = _CENTRE
-        state[f"{prefix}conv_out.weight"][signal, first + 1] = -_CENTRE
