@@ -1,7 +1,7 @@
 """When the voice is silent: then a mouth rests, whatever a network makes of a room's noise.
 
-The same weights come out however the sound is cut into blocks. What counts as silent is judged by what was
-heard so far, so a live voice and a recording are gated alike.
+The same weights come out however the sound is cut into blocks. What counts as silent is judged by the whole
+recording, of a live voice by what was heard so far.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from lipsync_worker.arrays import Floats, floats
 from lipsync_worker.loudness import Loudness
 from lipsync_worker.recording import ANALYSIS_RATE
+from lipsync_worker.voice import Check, Voice
 
-__all__ = ["LOOK_AHEAD", "SilenceGate"]
+__all__ = ["LOOK_AHEAD", "SilenceGate", "gate_of"]
 
 HOP = ANALYSIS_RATE // 100
 BEFORE, AFTER = 8, 10  # hops of silence that must lie before and after a moment for the mouth to rest
@@ -24,13 +25,41 @@ LOOK_AHEAD = (AFTER + FADE + 1) * HOP / ANALYSIS_RATE
 """Seconds of sound behind a frame's middle that its weight depends on."""
 
 
+def gate_of(voice: Voice, rate: Fraction, check: Check) -> SilenceGate:
+    """The gate of a voice: a recording is read to its end first. `check` may raise to stop."""
+    if voice.seconds is None:
+        return SilenceGate(rate)
+    hops, loudness = _Hops(), Loudness()
+    for block in voice.listen():
+        check()
+        if block is not None:
+            loudness.add(hops.push(block))
+    return SilenceGate(rate, loudness)
+
+
+class _Hops:
+    """Levels in dB, a hundred a second, of sound in blocks."""
+
+    def __init__(self) -> None:
+        self._rest = np.zeros(0, np.float32)
+
+    def push(self, samples: Floats) -> Floats:
+        self._rest = np.concatenate([self._rest, samples])
+        count = len(self._rest) // HOP
+        hops = self._rest[: count * HOP].reshape(count, HOP)
+        self._rest = self._rest[count * HOP :]
+        power = np.mean(np.square(hops, dtype=np.float64), axis=1)
+        return np.asarray(10 * np.log10(power + 1e-9))
+
+
 class SilenceGate:
     """Weights of a video's frames: 0 in speech, 1 in silence, a ramp of 90 ms between."""
 
-    def __init__(self, rate: Fraction) -> None:
-        """`rate` frames a second."""
+    def __init__(self, rate: Fraction, known: Loudness | None = None) -> None:
+        """`rate` frames a second. `known` is how loud the whole is; without, what was heard so far counts."""
         self._rate = rate
-        self._rest = np.zeros(0, np.float32)
+        self._hops = _Hops()
+        self._known = known
         self._loudness = Loudness()
         # Before the first sound is silence: a mouth begins at rest.
         self._quiet = np.ones(BEFORE + FADE, np.bool_)
@@ -39,17 +68,8 @@ class SilenceGate:
 
     def push(self, samples: Floats) -> Floats:
         """Take more sound; the weights (n,) of the frames that it decides."""
-        self._rest = np.concatenate([self._rest, samples])
-        count = len(self._rest) // HOP
-        hops = self._rest[: count * HOP].reshape(count, HOP)
-        self._rest = self._rest[count * HOP :]
-        power = np.mean(np.square(hops, dtype=np.float64), axis=1)
-        levels = 10 * np.log10(power + 1e-9)
-        quiet = np.empty(count, np.bool_)
-        for index, level in enumerate(levels):
-            self._loudness.add(level)
-            quiet[index] = level <= self._loudness.threshold
-        self._quiet = np.concatenate([self._quiet, quiet])
+        levels = self._hops.push(samples)
+        self._quiet = np.concatenate([self._quiet, self._are_quiet(levels)])
         return self._weights(self._decided())
 
     def finish(self, frames: int) -> Floats:
@@ -58,6 +78,15 @@ class SilenceGate:
         missing = max(last - (self._first + len(self._quiet)), 0)
         self._quiet = np.concatenate([self._quiet, np.ones(missing, np.bool_)])
         return self._weights(frames)
+
+    def _are_quiet(self, levels: Floats) -> NDArray[np.bool_]:
+        if self._known is not None:
+            return np.asarray(levels <= self._known.threshold, np.bool_)
+        quiet = np.empty(len(levels), np.bool_)
+        for index, level in enumerate(levels):
+            self._loudness.add(level)
+            quiet[index] = level <= self._loudness.threshold
+        return quiet
 
     def _decided(self) -> int:
         """Frames whose middle lies far enough before the end of what was heard."""

@@ -21,7 +21,7 @@ from lipsync_worker.recording import decoded, measure, resampled
 from shared_schema.feed import Feed, Reader
 from shared_schema.stages import SPEECH_RATE
 
-__all__ = ["FileVoice", "LiveVoice", "Voice"]
+__all__ = ["Check", "FileVoice", "LiveVoice", "Voice"]
 
 PATIENCE = 0.1
 """Seconds without sound after which a live voice says that nothing has come."""

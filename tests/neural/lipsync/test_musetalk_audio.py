@@ -223,10 +223,19 @@ def test_of_a_live_voice_its_end_is_heard_as_a_recordings_and_the_rest_nearly_so
     assert 0 < apart.mean() < 0.05 * file.std()
 
 
-def test_silence_is_what_a_frame_amid_silence_hears(smallest: Network) -> None:
+def test_silence_sounds_as_a_pause_between_words_does(smallest: Network) -> None:
     ears = WhisperEars(smallest, Fraction(25))
     silent = ears.silent
     assert silent.shape == (50, 384)
-    amid = hear(ears, [np.zeros(32_000, np.float32)], Fraction(25))
-    assert np.array_equal(amid[27], silent)
     assert np.array_equal(ears.silent, silent)
+    time = np.arange(16_000) / 16_000
+    word = (0.08 * np.sin(2 * np.pi * 140 * time) * np.hanning(16_000)).astype(np.float32)
+    pause = np.zeros(48_000, np.float32)
+    between = hear(ears, [word, pause, word], Fraction(25))[62]
+    alone = hear(WhisperEars(smallest, Fraction(25)), [pause, pause], Fraction(25))[62]
+    # Of the five layers the first is what was heard there and then.
+    apart = [
+        np.abs(other.reshape(10, 5, 384)[:, 0] - silent.reshape(10, 5, 384)[:, 0]).mean()
+        for other in (between, alone)
+    ]
+    assert apart[0] < apart[1] / 2

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from fractions import Fraction
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from lipsync_worker.arrays import Floats
-from lipsync_worker.gate import LOOK_AHEAD, SilenceGate
-from tests.workers.lipsync.conftest import RATE, Sounds, Speak
+from lipsync_worker.gate import LOOK_AHEAD, SilenceGate, gate_of
+from lipsync_worker.voice import FileVoice
+from tests.workers.lipsync.conftest import RATE, Sounds, Speak, write_recording
 
 RATES = [Fraction(24_000, 1001), Fraction(24), Fraction(25), Fraction(30), Fraction(60)]
 PAUSES: Sounds = [
@@ -162,3 +164,17 @@ def test_short_sounds_have_as_many_weights_as_frames(samples: int) -> None:
     gate = SilenceGate(Fraction(25))
     found = np.concatenate([gate.push(np.zeros(samples, np.float32)), gate.finish(3)])
     assert found.tolist() == [1, 1, 1]
+
+
+def test_of_a_recording_noise_ahead_of_the_first_word_is_silence_too(speak: Speak, tmp_path: Path) -> None:
+    speech = speak().samples
+    lead = RATE
+    sound = np.concatenate([np.zeros(lead, np.float32), speech])
+    sound = (sound + noise(len(sound), -48.0)).astype(np.float32)
+    voice = FileVoice(write_recording(tmp_path / "noisy.wav", sound[None]))
+    gate = gate_of(voice, Fraction(25), lambda: None)
+    found = np.concatenate([gate.push(sound), gate.finish(len(sound) // 640)])
+    assert found[3 : 25 - 5].min() > 0.9
+    live = SilenceGate(Fraction(25))
+    found = np.concatenate([live.push(sound), live.finish(len(sound) // 640)])
+    assert found[3 : 25 - 5].max() < 0.1  # a quiet voice would sound no other

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING, ClassVar
 
@@ -12,10 +13,12 @@ from shared_schema.messages import Task
 from shared_schema.stages import LipsyncOutcome, LipsyncParams, Stage
 
 if TYPE_CHECKING:
+    from lipsync_worker.arrays import Floats
     from lipsync_worker.dubbing import Dubber, References
     from lipsync_worker.footage import BoxOf
     from lipsync_worker.hearing import Ears
     from lipsync_worker.paste import Parser
+    from lipsync_worker.voice import Voice
 
 __all__ = ["NeuralEngine"]
 
@@ -60,8 +63,7 @@ class NeuralEngine(Engine):
         """
         from lipsync_worker.dubbing import Finish, Session, dub
         from lipsync_worker.encoder import VideoWriter, video_sink
-        from lipsync_worker.gate import SilenceGate
-        from lipsync_worker.hearing import frames_in, hear
+        from lipsync_worker.hearing import frames_in
         from lipsync_worker.inputs import asked_rate, open_footage, open_voice
 
         params = task.params
@@ -77,8 +79,7 @@ class NeuralEngine(Engine):
             *self.at_work(task, params, context),
             Finish.of(params.dubbing, self.parser(params, context)),
         )
-        gate = SilenceGate(rate) if params.dubbing.gate and not params.dubbing.compat else None
-        contexts = hear(voice.listen(), self.ears(params, rate, live=voice.seconds is None), gate, rate)
+        contexts = self._heard(voice, rate, params, context)
         total = 0 if voice.seconds is None else frames_in(round(voice.seconds * 16_000), rate)
         try:
             sink = video_sink(params, context)
@@ -89,3 +90,14 @@ class NeuralEngine(Engine):
         self.done(session.references)
         width, height = footage.size
         return LipsyncOutcome(made.frames, float(made.frames / rate), width, height, "sound", made.untouched)
+
+    def _heard(
+        self, voice: Voice, rate: Fraction, params: LipsyncParams, context: Context
+    ) -> Iterator[Floats | None]:
+        """What the network hears, a frame at a time."""
+        from lipsync_worker.gate import gate_of
+        from lipsync_worker.hearing import hear
+
+        gated = params.dubbing.gate and not params.dubbing.compat
+        gate = gate_of(voice, rate, context.check) if gated else None
+        return hear(voice.listen(), self.ears(params, rate, live=voice.seconds is None), gate, rate)

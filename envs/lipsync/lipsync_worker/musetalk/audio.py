@@ -104,12 +104,21 @@ class WhisperEars:
         self._features = np.zeros((0, LAYERS, CONTEXT_SHAPE[1]), np.float32)
         self._first = 0  # the feature that `_features` begins with
         self._frame = 0
+        self._windows: dict[int, Floats] = {}  # what was heard of those that are complete
 
     @property
     def silent(self) -> Floats:
-        """What a frame amid silence hears: the same for all."""
-        quiet = self._listen(np.zeros(2 * 16_000, np.float32))
-        return quiet[50 : 50 + LENGTH].reshape(CONTEXT_SHAPE)
+        """What a frame in a pause hears: in digital silence, between words.
+
+        Whisper's features end 8 below the loudest of their window. Without any voice in it silence would
+        sound otherwise than it does in a pause.
+        """
+        time = np.arange(16_000) / 16_000
+        hum = 0.1 * np.sum([np.sin(2 * np.pi * 130 * k * time) / k for k in range(1, 20)], axis=0)
+        pause = np.zeros(3 * 16_000)
+        heard = self._listen(floats(np.concatenate([hum, pause, hum])))
+        middle = 50 + 75 - LENGTH // 2
+        return heard[middle : middle + LENGTH].reshape(CONTEXT_SHAPE)
 
     def push(self, samples: Floats) -> Iterator[Floats]:
         """Take more sound; the contexts that it completes, in blocks."""
@@ -177,8 +186,15 @@ class WhisperEars:
         return min(bound for bound in bounds if bound > feature)
 
     def _window(self, number: int) -> Floats:
+        """What is heard of a window, (1500, 5, 384), with the sound that there is."""
+        if number in self._windows:
+            return self._windows[number]
         start = number * self._timing.hop * SAMPLES - self._dropped
-        return self._listen(self._sound[max(start, 0) : start + WINDOW * SAMPLES])
+        sound = self._sound[max(start, 0) : start + WINDOW * SAMPLES]
+        heard = self._listen(sound)
+        if len(sound) == WINDOW * SAMPLES:
+            self._windows[number] = heard
+        return heard
 
     def _listen(self, sound: Floats) -> Floats:
         """All five layers of what Whisper hears, (1500, 5, 384); behind the sound it hears silence."""
@@ -217,7 +233,9 @@ class WhisperEars:
         drop = min(max(self._timing.first(self._frame) - self._first, 0), len(self._features))
         self._features = self._features[drop:]
         self._first += drop
-        start = self._window_of(self._settled) * self._timing.hop * SAMPLES
+        needed = self._window_of(self._settled)
+        self._windows = {number: heard for number, heard in self._windows.items() if number >= needed}
+        start = needed * self._timing.hop * SAMPLES
         drop = min(max(start - self._dropped, 0), len(self._sound))
         self._sound = self._sound[drop:]
         self._dropped += drop
