@@ -8,9 +8,6 @@ Encoders let go of the interpreter's lock, so the thread costs the frames' maker
 
 from __future__ import annotations
 
-import queue
-import threading
-from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +16,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from lipsync_worker.follower import Follower
 from lipsync_worker.mp4 import Mp4, Send
 from lipsync_worker.voice import Voice
 from shared_schema.engine import Context
@@ -50,21 +48,17 @@ class VideoWriter:
     ) -> None:
         """`size` (width, height) in pixels, both even; `rate` frames a second; `voice` becomes the sound.
 
-        A function as `sink` is called in another thread, with fragments of half a second, at most 4 MiB each,
-        and at the end with nothing.
+        A function as `sink` is called in another thread, with fragments of half a second, at most 4 MiB each.
         On "cuda" the GPU encodes, where it can.
         """
         self.sink, self.size, self.rate = sink, size, rate
         self.frames = 0
         self._voice, self._device = voice, device
-        self._waiting: queue.Queue[NDArray[np.uint8] | None] = queue.Queue(WAITING)
-        self._left = threading.Event()
-        self._failure: BaseException | None = None
-        self._thread = threading.Thread(target=self._encode, name="encoder", daemon=True)
+        self._thread: Follower[NDArray[np.uint8]] = Follower("encoder", self._add, WAITING)
 
     def __enter__(self) -> Self:
         self._mp4 = Mp4(self.sink, self.size, self.rate, self._voice, device=self._device, check=self._check)
-        self._thread.start()
+        self._thread.__enter__()
         return self
 
     def write(self, picture: NDArray[np.uint8]) -> None:
@@ -72,42 +66,25 @@ class VideoWriter:
 
         The picture may be changed as soon as this returns.
         """
-        self._raise()
+        self._thread.give(picture.copy())
         self.frames += 1
-        self._waiting.put(picture.copy())
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is not None:
-            self._left.set()
-        self._waiting.put(None)
-        self._thread.join()
-        if kind is None:
-            self._raise()
+        try:
+            self._thread.__exit__(kind, error, trace)
+            if kind is None:
+                self._mp4.finish()
+        finally:
+            self._mp4.close()
 
-    def _raise(self) -> None:
-        if self._failure is not None:
-            raise self._failure
+    def _add(self, picture: NDArray[np.uint8]) -> None:
+        self._mp4.add(picture)
 
     def _check(self) -> None:
-        if self._left.is_set():
+        if self._thread.is_left:
             raise Cancelled("The video is not wanted any more.")
-
-    def _encode(self) -> None:
-        """The thread. After a failure frames are still taken: whoever brings them must not wait in vain."""
-        while (picture := self._waiting.get()) is not None:
-            self._attempt(self._mp4.add, picture)
-        self._attempt(self._mp4.finish)
-        self._mp4.close()
-
-    def _attempt(self, step: Callable[..., None], *arguments: NDArray[np.uint8]) -> None:
-        if self._failure is not None or self._left.is_set():
-            return
-        try:
-            step(*arguments)
-        except BaseException as error:  # noqa: BLE001 - raised in the other thread
-            self._failure = error
 
 
 def video_sink(params: LipsyncParams, context: Context) -> Path | Send:
