@@ -1,17 +1,24 @@
-"""Engines whose weights `avatar models` brings: whether they are here, and reading them."""
+"""Engines whose weights `avatar models` brings: whether they are here, and reading them.
+
+FetchedEngine       reads its weights from a folder
+└─ TorchEngine      its nets are a torch module, and move to a GPU and back
+"""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from pathlib import Path
-from typing import ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
 from shared_schema.engine import Availability, Engine
 from shared_schema.errors import EngineUnavailable
 from shared_schema.packages import availability_of
 from shared_schema.weights import availability_of_weights, find
 
-__all__ = ["FetchedEngine", "with_weights"]
+if TYPE_CHECKING:
+    from shared_schema.residence import Residence
+
+__all__ = ["FetchedEngine", "Nets", "TorchEngine", "with_weights"]
 
 Network = TypeVar("Network")
 
@@ -76,3 +83,44 @@ class FetchedEngine(Engine, Generic[Network]):
     def unload(self) -> None:
         """Forget the weights."""
         self._loaded = None
+
+
+class _OfTorch(Protocol):
+    @property
+    def model(self) -> Any: ...
+
+
+Nets = TypeVar("Nets", bound=_OfTorch)
+
+
+class TorchEngine(FetchedEngine[Nets]):
+    """Base of engines whose `network.model` is a torch module."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._residence: Residence | None = None
+
+    def load(self) -> None:
+        """Read the weights onto the host, in one piece, so that they move in one copy."""
+        from shared_schema.residence import Residence  # noqa: PLC0415 - needs torch
+
+        super().load()
+        self._residence = Residence([self.network.model])
+
+    def to_device(self, device: str) -> None:
+        """Have the nets compute there."""
+        if self._residence is None:
+            raise self.not_loaded()
+        self._residence.to_device(device)
+
+    def offload(self) -> None:
+        """Leave the device."""
+        if self._residence is not None:
+            self._residence.to_host()
+
+    def unload(self) -> None:
+        """Forget the weights, wherever they are."""
+        if self._residence is not None:
+            self._residence.drop()
+        self._residence = None
+        super().unload()

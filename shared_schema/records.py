@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Annotated
+from typing import IO, Annotated, TypeVar
 
 import msgspec
 
@@ -28,6 +28,8 @@ __all__ = [
 ]
 
 _Positive = Annotated[int, msgspec.Meta(ge=1)]
+
+Record = TypeVar("Record")
 
 MAX_LINE_BYTES = 4 * 1024 * 1024
 
@@ -101,10 +103,7 @@ def write_face(path: Path, mesh: FaceMesh) -> None:
 
 def read_face(path: Path) -> FaceMesh:
     """Read a `face.json`; ProtocolError where it is not one."""
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=FaceMesh)
-    except msgspec.MsgspecError as error:
-        raise ProtocolError(f"{path.name} is not a face file: {error}.") from error
+    return _read(path, FaceMesh, "face")
 
 
 def write_shots(path: Path, shots: Shots) -> None:
@@ -114,7 +113,11 @@ def write_shots(path: Path, shots: Shots) -> None:
 
 def read_shots(path: Path) -> Shots:
     """Read a `shots.json`; ProtocolError where it is not one."""
+    return _read(path, Shots, "shots")
+
+
+def _read(path: Path, kind: type[Record], what: str) -> Record:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Shots)
+        return msgspec.json.decode(path.read_bytes(), type=kind)
     except msgspec.MsgspecError as error:
-        raise ProtocolError(f"{path.name} is not a shots file: {error}.") from error
+        raise ProtocolError(f"{path.name} is not a {what} file: {error}.") from error

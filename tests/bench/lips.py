@@ -6,31 +6,18 @@ more with tiny nets.
 
 from __future__ import annotations
 
-import json
-import os
 from typing import Any
 
-from orchestrator.environments import ENVIRONMENTS
-from orchestrator.gpu.find import devices
-from orchestrator.process import device_variables
 from orchestrator.words import size
-from tests.bench.measure import ROOT, run, say
+from tests.bench.measure import neural, say
 
 
 def main() -> None:
     """On the first GPU, or on the CPU where there is none."""
-    environment = ENVIRONMENTS["lipsync"]
-    if not environment.is_ready("neural"):
-        say("lips", "skipped: run `avatar envs sync lipsync --neural`")
-        return
-    gpus = [device for device, _ in devices(os.environ) if not device.is_host]
-    script = ROOT / "tests/neural/lipsync/measure_musetalk.py"
-    variables = device_variables(gpus[0].uuid if gpus else "cpu")
-    for device, sizes in [("cuda", "full")] if gpus else [("cpu", "full"), ("cpu", "tiny")]:
-        done = run([environment.python_path, script, device, sizes], None, **variables)
-        for line in done.output.splitlines():
-            if line.startswith("{"):
-                _say(json.loads(line))
+    for figures in neural(
+        "lipsync", "tests/neural/lipsync/measure_musetalk.py", {"cuda": ["full"], "cpu": ["full", "tiny"]}
+    ):
+        _say(figures)
 
 
 def _say(figures: dict[str, Any]) -> None:
@@ -40,7 +27,7 @@ def _say(figures: dict[str, Any]) -> None:
         if key in {"bytes", "peak"}:
             figures[key] = size(value)
         elif key in {"seconds", "first_fragment", "there", "back"}:
-            figures[key] = f"{value:.4f} s"
+            figures[key] = f"{value:.5f} s"
         elif isinstance(value, float):
             figures[key] = f"{value:.2f}"
     say(

@@ -19,7 +19,7 @@ from lipsync_worker.engines.wav2lip import Wav2Lip
 from lipsync_worker.wav2lip.drawing import Drawer
 from shared_schema.engine import Context
 from shared_schema.errors import EngineUnavailable, InputError
-from shared_schema.messages import Task
+from shared_schema.messages import Profile, Task
 from shared_schema.stages import Dubbing, LipsyncParams, Stage
 from shared_schema.weights import RECORD_NAME, accept_licence, read_record
 from tests.neural.lipsync import tiny_wav2lip
@@ -107,6 +107,14 @@ def test_offloaded_and_back_it_draws_the_same(engine: Wav2Lip, tmp_path: Path, s
     before = face()
     engine.offload()
     assert np.array_equal(face(), before)
+
+
+def test_larger_faces_are_drawn_fewer_at_once(engine: Wav2Lip, tmp_path: Path, side: int) -> None:
+    task = Task("t", 1, Stage.LIPSYNC, "wav2lip", str(tmp_path), {}, STILL)
+    batches = [
+        engine.at_work(task, STILL, Context(task, profile=Profile(batch=size)))[0].batch for size in (1, 32)
+    ]
+    assert batches == {96: [8, 70], 256: [8, 9]}[side]
 
 
 def test_windows_follow_the_video_s_true_rate(engine: Wav2Lip) -> None:

@@ -17,9 +17,9 @@ __all__ = ["Drawer", "Shown"]
 class Drawer(Renderer):
     """Wav2Lip at work on one task: a `Dubber`."""
 
-    def __init__(self, network: Network, device: torch.device, *, batch: int) -> None:
+    def __init__(self, network: Network, *, batch: int) -> None:
         parameter = next(network.model.parameters())
-        super().__init__(device, parameter.dtype, batch)
+        super().__init__(parameter.device, parameter.dtype, batch)
         self._network = network
         self.side = network.side
 
