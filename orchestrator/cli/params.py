@@ -41,7 +41,7 @@ def face_params(given: dict[str, Any]) -> FaceParams:
 
 
 def lipsync_params(given: dict[str, Any]) -> LipsyncParams:
-    """From `options.video`, `dubbing` and `options.video_out`: 25 frames a second unless others were asked."""
+    """From `options.video`, `dubbing` and `options.video_out`: 25 frames a second unless it was said."""
     fps: Fraction = given["fps"] or Fraction(25)
     return LipsyncParams(
         fps.numerator,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipeline.conftest import Home, Talk
+from tests.pipeline.conftest import Home
 from tests.support.trace_events import Json, checked, slices
 
 WORKERS = {
@@ -17,11 +17,20 @@ WORKERS = {
 }
 
 
+@pytest.fixture(scope="module")
+def video(home: Home, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a run has made. A run of its own: only the newest journals are kept."""
+    path = tmp_path_factory.mktemp("traced") / "hello.mp4"
+    made = home.run("run", "-o", path, "--text", "Good morning.")
+    assert made.returncode == 0, made.stderr
+    return path
+
+
 @pytest.fixture
-def events(talk: Talk, home: Home, tmp_path: Path) -> list[Json]:
+def events(video: Path, home: Home, tmp_path: Path) -> list[Json]:
     """The trace of a whole run."""
     job = next(
-        line.split()[0] for line in home.run("trace", "--list").stdout.splitlines() if str(talk.video) in line
+        line.split()[0] for line in home.run("trace", "--list").stdout.splitlines() if str(video) in line
     )
     out = tmp_path / "trace.json"
     made = home.run("trace", job, "-o", out)
@@ -72,8 +81,8 @@ def test_with_an_exclusive_lease_the_owners_follow_each_other(home: Home, tmp_pa
     assert slices(events, "RAM: host memory", "owner (2)") == []
 
 
-def test_the_list_shows_the_run_and_how_it_ended(talk: Talk, home: Home) -> None:
-    line = next(line for line in home.run("trace", "--list").stdout.splitlines() if str(talk.video) in line)
+def test_the_list_shows_the_run_and_how_it_ended(video: Path, home: Home) -> None:
+    line = next(line for line in home.run("trace", "--list").stdout.splitlines() if str(video) in line)
     assert " done " in line
     assert "run -o" in line
 
