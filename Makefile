@@ -16,7 +16,7 @@ bootstrap = $(find_python); "$$python" -m orchestrator.bootstrap
 # dollars and spaces in a text stay what they are.
 OPTIONS := TEXT=--text TEXT_FILE=--text-file PORTRAIT=--portrait PROMPT=--prompt VOICE=--voice OUT=--output \
 	TTS=--tts SPEAKER=--speaker LANGUAGE=--language SPEED=--speed SEED=--seed FPS=--fps SIZE=--size ASPECT=--aspect FACE=--face \
-	BACKGROUND=--background
+	BACKGROUND=--background LIPSYNC=--lipsync
 variable = $(firstword $(subst =, ,$(1)))
 flag = $(lastword $(subst =, ,$(1)))
 # Only what stands on make's command line: LANGUAGE and the like are also variables of the system.
@@ -32,7 +32,7 @@ help: ## Say what there is
 		printf '%-17s%s\n' "$$command" "$$words"; done
 	@echo
 	@echo '  make run TEXT="Good morning." PORTRAIT=me.jpg VOICE=me.wav OUT=morning.mp4'
-	@echo '  Further: TEXT_FILE PROMPT TTS SPEAKER LANGUAGE SPEED SEED FPS SIZE ASPECT FACE BACKGROUND, FORCE=1 to overwrite OUT.'
+	@echo '  Further: TEXT_FILE PROMPT TTS SPEAKER LANGUAGE SPEED SEED FPS SIZE ASPECT FACE BACKGROUND LIPSYNC, FORCE=1 to overwrite OUT.'
 
 run: setup ## Make a video: the sample portrait speaks the sample text, or what you give
 	@set -- $(if $(FORCE),--force); \

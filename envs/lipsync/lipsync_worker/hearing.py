@@ -38,7 +38,7 @@ class Ears(Protocol):
 
 
 def frames_in(samples: int, rate: Fraction) -> int:
-    """Frames that show so many samples at `ANALYSIS_RATE`: the last may begin up to its end, less a ms."""
+    """Frames that show so many samples at `ANALYSIS_RATE`, but for a thousandth of one."""
     return max(math.ceil(Fraction(samples, ANALYSIS_RATE) * rate - Fraction(1, 1000)), 1)
 
 
