@@ -1,4 +1,4 @@
-"""Any video, forward and backward: the same number is the same picture, upright, in its colours."""
+"""Any video, forward and backward: the same number is the same picture, and what is none is refused."""
 
 from __future__ import annotations
 
