@@ -151,15 +151,15 @@ def accept(name: str, model: Model, accepted: tuple[str, ...]) -> None:
     weights.accept_licence(name)
 
 
-def accept_for(engine: str | None, accepted: tuple[str, ...]) -> None:
-    """See to licences before a run: those accepted by option, and that of the engine which was asked for."""
+def accept_for(accepted: tuple[str, ...], *engines: str | None) -> None:
+    """See to licences before a run: those accepted by option, those of the engines that were asked for."""
     from orchestrator.models.manifest import known, named
     from shared_schema import weights
 
     for name in accepted:
         accept(name, named(name), accepted)
     for name, model in known().items():
-        if engine in model.engines and weights.find(name):
+        if set(engines) & set(model.engines) and weights.find(name):
             accept(name, model, accepted)
 
 

@@ -59,7 +59,7 @@ def run(output: Path | None, **given: Any) -> None:
 
     out = VideoOut(output, given["stream_to"], force=given["force"])
     text = options.read_text(given["text"], given["text_file"])
-    accept_for(given["tts_engine"], given["accepted"])
+    accept_for(given["accepted"], given["tts_engine"], given["lipsync_engine"])
     portrait = portrait_params(given)
     role = role_of(given["portrait"], given)
     ensure(worker_of(Stage.SPEECH, given["tts_engine"]), "vision", "lipsync", quiet=given["as_json"])

@@ -92,7 +92,7 @@ def tts(output: Path, timings: Path | None, **given: Any) -> None:
     targets = {"speech": Target(output, (".wav",), force=given["force"])}
     if timings is not None:
         targets["timings"] = Target(timings, (".jsonl",), force=given["force"])
-    accept_for(given["engine"], given["accepted"])
+    accept_for(given["accepted"], given["engine"])
     text = options.read_text(given["text"], given["text_file"])
 
     def prepare(job: Job) -> dict[str, FileRef]:
@@ -158,6 +158,7 @@ def face(photo: Path, output: Path | None, **given: Any) -> None:
 @dubbing
 @options.video_out
 @_engine
+@options.accept_license
 @options.common
 @_list_engines("lipsync")
 def lipsync(
@@ -167,6 +168,7 @@ def lipsync(
 
     With --stream a player can begin before the video is finished: pipe it into `mpv -`.
     """
+    from orchestrator.cli.models import accept_for
     from orchestrator.cli.params import lipsync_params, portrait_params, role_of
     from orchestrator.cli.session import drive
     from orchestrator.cli.setup import ensure
@@ -177,6 +179,7 @@ def lipsync(
 
     out = VideoOut(output, given["stream_to"], force=given["force"])
     role = role_of(portrait, given)
+    accept_for(given["accepted"], given["engine"])
     ensure("vision", "lipsync", quiet=given["as_json"])
     spoken: dict[str, FileRef] = {}
     seen: dict[str, FileRef] = {}
