@@ -7,16 +7,20 @@ from pathlib import Path
 
 import av
 import cv2
+import msgspec
 import numpy as np
 import pytest
 
 from lipsync_worker.arrays import Picture, picture
 from lipsync_worker.engines.musetalk import MuseTalk
+from lipsync_worker.models import FACE_PARSER
 from shared_schema.engine import Context, file_reference
+from shared_schema.errors import WeightsError
 from shared_schema.messages import Profile, Task
 from shared_schema.records import Shots, read_face, write_shots
-from shared_schema.stages import Dubbing, LipsyncOutcome, LipsyncParams, Stage
+from shared_schema.stages import Dubbing, LipsyncOutcome, LipsyncParams, Mask, Stage
 from shared_schema.tracks import Track, write_track
+from shared_schema.weights import RECORD_NAME, Record
 from tests.workers.lipsync.clips import write_video
 from tests.workers.lipsync.conftest import FACE, PORTRAIT, Sounds, Speak
 
@@ -138,3 +142,17 @@ def test_a_clip_s_latents_are_kept(engine: MuseTalk, home: Path, tmp_path: Path,
     assert not looked
     assert kept.is_file()
     assert all(np.array_equal(a, b) for a, b in zip(first[1], second[1], strict=True))
+
+
+def test_a_task_that_fails_before_its_first_frame_leaves_the_clip_closed(
+    engine: MuseTalk, home: Path, tmp_path: Path, speak: Speak
+) -> None:
+    inputs_in(tmp_path, Fraction(25))
+    parser = home / "models" / FACE_PARSER
+    parser.mkdir()
+    (parser / "parser.safetensors").write_bytes(b"no weights")
+    (parser / RECORD_NAME).write_bytes(msgspec.json.encode(Record(FACE_PARSER, "0" * 40, "research", {})))
+    with pytest.raises(WeightsError):
+        dub(engine, tmp_path, speak(WORDS).wav, Fraction(25), Dubbing(compat=True, mask=Mask.V15))
+    opened = [str(path.readlink()) for path in Path("/proc/self/fd").iterdir() if path.is_symlink()]
+    assert not any(path.endswith("clip.mp4") for path in opened)

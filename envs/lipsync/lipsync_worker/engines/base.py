@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
+from contextlib import closing
 from fractions import Fraction
 from typing import TYPE_CHECKING, ClassVar
 
@@ -73,20 +74,14 @@ class NeuralEngine(Engine):
         context.progress("listening", 0)
         voice = open_voice(task, context)
         self.prepare(params, context)
-        footage = open_footage(params, task.seed, self.box_of(params), context)
-        session = Session(
-            footage,
-            *self.at_work(task, params, context),
-            Finish.of(params.dubbing, self.parser(params, context)),
-        )
-        contexts = self._heard(voice, rate, params, context)
-        total = 0 if voice.seconds is None else frames_in(round(voice.seconds * 16_000), rate)
-        try:
+        with closing(open_footage(params, task.seed, self.box_of(params), context)) as footage:
+            finish = Finish.of(params.dubbing, self.parser(params, context))
+            session = Session(footage, *self.at_work(task, params, context), finish)
+            contexts = self._heard(voice, rate, params, context)
+            total = 0 if voice.seconds is None else frames_in(round(voice.seconds * 16_000), rate)
             sink = video_sink(params, context)
             with VideoWriter(sink, footage.size, rate, voice, device=context.device) as writer:
                 made = dub(session, contexts, writer.write, context, total=total)
-        finally:
-            footage.close()
         self.done(session.references)
         width, height = footage.size
         return LipsyncOutcome(made.frames, float(made.frames / rate), width, height, "sound", made.untouched)

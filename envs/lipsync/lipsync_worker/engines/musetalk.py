@@ -42,9 +42,7 @@ class MuseTalk(NeuralEngine):
 
     name: ClassVar[str] = "musetalk"
     version: ClassVar[str] = version_with("1", PACKAGES)
-    summary: ClassVar[str] = (
-        "MuseTalk: a mouth painted anew in each frame, of photos and videos; for a GPU with 8 GB"
-    )
+    summary: ClassVar[str] = "MuseTalk: the mouth of a photo or a video painted anew; for a GPU with 6 GB"
     # Reckoned: without a GPU 3.8 GB of weights in fp32, the file that they are read from, and activations. On
     # one 1.9 GB of weights, 0.2 GB for each of eight faces at once, CUDA's context.
     host: ClassVar[Memory] = Memory(peak=9_000_000_000, context=1_500_000_000)
