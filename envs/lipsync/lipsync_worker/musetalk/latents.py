@@ -21,6 +21,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from shared_schema import paths
+from shared_schema.kept import forget_oldest
 
 __all__ = ["Latents", "key_of"]
 
@@ -75,7 +76,7 @@ class Latents:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._write(partial)
             partial.replace(self._path)
-            _forget_oldest(self._path.parent)
+            forget_oldest(self._path.parent, "*.safetensors", MOST_KEPT)
         except (OSError, SafetensorError) as error:
             log.warning("What was learnt of these faces cannot be kept in %s: %s", self._path.parent, error)
             with contextlib.suppress(OSError):
@@ -94,9 +95,3 @@ class Latents:
             path.unlink(missing_ok=True)  # damaged: it is made again
             return
         os.utime(path)
-
-
-def _forget_oldest(folder: Path) -> None:
-    kept = sorted(folder.glob("*.safetensors"), key=lambda path: path.stat().st_mtime, reverse=True)
-    for path in kept[MOST_KEPT:]:
-        path.unlink(missing_ok=True)

@@ -19,6 +19,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from shared_schema import paths
+from shared_schema.kept import forget_oldest
 from shared_schema.weights import read_record
 from tts_worker.references import read_references
 from tts_worker.xtts.network import Network, Speaker
@@ -59,7 +60,7 @@ def of_recordings(recordings: Sequence[Path], network: Network) -> tuple[Speaker
     reference = read_references(recordings, RATE)
     speaker = _compute(network, torch.from_numpy(reference.samples)[None])
     _write(path, speaker, reference.advice)
-    _forget_oldest(folder)
+    forget_oldest(folder, "*.safetensors", MOST_KEPT)
     return speaker, reference.advice
 
 
@@ -87,9 +88,3 @@ def _write(path: Path, speaker: Speaker, advice: list[str]) -> None:
     tensors = {"gpt_cond_latent": speaker.latents, "speaker_embedding": speaker.embedding}
     save_file(tensors, partial, {"format": "pt", "advice": json.dumps(advice)})
     partial.replace(path)
-
-
-def _forget_oldest(folder: Path) -> None:
-    kept = sorted(folder.glob("*.safetensors"), key=lambda path: path.stat().st_mtime, reverse=True)
-    for path in kept[MOST_KEPT:]:
-        path.unlink(missing_ok=True)
